@@ -1,0 +1,3 @@
+module tcptop
+
+go 1.26.0

@@ -1,0 +1,156 @@
+package conn
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+)
+
+// ID names one connection or flow, unique on this host while it is up.
+//
+// Cookie is the kernel's socket cookie (sock_gen_cookie, net/core/sock_diag.c):
+// never reused. Serial tells apart what one socket does in turn: for TCP it
+// counts the connections of a socket that was disconnected and connected again,
+// for UDP it is the start of the flow in monotonic nanoseconds.
+type ID struct {
+	Cookie uint64
+	Serial uint64
+}
+
+// Append writes the text form of the id: the cookie in hexadecimal and, where
+// the serial is not zero, a dash and the serial.
+func (id ID) Append(b []byte) []byte {
+	b = strconv.AppendUint(b, id.Cookie, 16)
+	if id.Serial != 0 {
+		b = append(b, '-')
+		b = strconv.AppendUint(b, id.Serial, 16)
+	}
+	return b
+}
+
+func (id ID) String() string { return string(id.Append(nil)) }
+
+// Addr is an IP address in 16 bytes; IPv4 is kept v4-mapped (RFC 4291, 2.5.5.2),
+// so that a v4 peer of a v6 socket and of a v4 socket are the same address.
+type Addr [16]byte
+
+// AddrFrom converts a to its 16-byte form.
+func AddrFrom(a netip.Addr) Addr { return a.As16() }
+
+// Netip returns the address with v4-mapped ones as plain IPv4.
+func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+// Is4 reports whether the address is IPv4, v4-mapped ones included.
+func (a Addr) Is4() bool { return netip.AddrFrom16(a).Is4In6() }
+
+// Name is a short kernel string such as a task's comm or a congestion control's
+// name: at most 15 bytes, ended by a zero byte. It is hostile until escaped.
+type Name [16]byte
+
+// MakeName cuts s to what the kernel would keep of it.
+func MakeName(s string) Name {
+	var n Name
+	copy(n[:len(n)-1], s)
+	return n
+}
+
+// Bytes returns the bytes before the first zero.
+func (n *Name) Bytes() []byte {
+	if i := bytes.IndexByte(n[:], 0); i >= 0 {
+		return n[:i]
+	}
+	return n[:]
+}
+
+func (n Name) String() string { return string(n.Bytes()) }
+
+// Has says which groups of fields of a Conn were measured. A group that is not
+// set is missing (null), never zero.
+type Has uint16
+
+// The groups of fields.
+const (
+	HasBytes    Has = 1 << iota // RxBytes, TxBytes
+	HasPackets                  // RxPackets, TxPackets
+	HasPath                     // RTT … RcvWnd, RetransPackets … ReorderedPackets
+	HasQueues                   // SendQueue, Unsent, RecvQueue
+	HasBacklog                  // Backlog, BacklogMax
+	HasDrops                    // Drops
+	HasUID                      // UID
+	HasRaddr                    // Raddr, Rport
+	HasCgroup                   // Cgroup
+	HasSettings                 // MSS, CC, Cwnd, Ssthresh, PacingRate
+)
+
+// Owner is the process that a connection belongs to. PID 0 means not known.
+type Owner struct {
+	PID    uint32      // thread group, as the host's pid namespace sees it
+	Start  uint32      // the group leader's start since boot in 1/100 s: tells a reused pid apart
+	Comm   Name        // of the thread group leader
+	Source OwnerSource // how we know
+	Kernel bool        // the socket belongs to the kernel, not to a process
+}
+
+// Place is what a socket's user id and cgroup say about where it belongs. Many
+// connections share one Place; it is never changed once published.
+type Place struct {
+	User        string
+	Cgroup      string
+	Unit        string
+	Container   string
+	ContainerID string
+	Image       string
+	Pod         string
+	Namespace   string
+}
+
+// Process is what /proc says of an owner. Many connections share one Process;
+// it is never changed once published.
+type Process struct {
+	Exe     string
+	Cmdline string
+	Holders int // how many processes hold the socket; 0 is not known
+}
+
+// Conn is one TCP connection, TCP listener or UDP flow: cumulative counters and
+// current gauges as they were when the sample was taken.
+type Conn struct {
+	ID      ID
+	Has     Has
+	Proto   Proto
+	State   State
+	Dir     Dir
+	Partial bool // traffic before tcptop started is unknown
+
+	Laddr, Raddr Addr
+	Lport, Rport uint16
+	NetNS        uint32 // inode of the network namespace
+	Ifindex      uint32 // device that the socket is bound to; 0 is none
+	UID          uint32
+	Cgroup       uint64 // id in the cgroup2 hierarchy
+	Owner        Owner
+	Place        *Place   // nil until enriched
+	Process      *Process // nil until enriched
+
+	RxBytes, TxBytes     uint64 // payload, each byte once
+	RxPackets, TxPackets uint64 // TCP segments or UDP datagrams
+	RetransBytes         uint64
+	RetransPackets       uint32
+	LostPackets          uint32
+	ReorderedPackets     uint32
+
+	RTT, RTTVar, MinRTT uint32 // µs; 0 is not measured yet
+	ConnectTime         uint32 // µs from SYN to established; 0 is not known
+	Cwnd, Ssthresh, MSS uint32 // segments, segments, bytes
+	SndWnd, RcvWnd      uint32 // bytes
+	PacingRate          uint64 // bytes per second; 0 is none
+	DeliveryRate        uint64 // bytes per second; 0 is not measured yet
+	CC                  Name
+
+	SendQueue, Unsent, RecvQueue uint32 // bytes
+	Backlog, BacklogMax, Drops   uint32 // listeners: connections; UDP: datagrams
+
+	Opened     int64 // monotonic ns when it opened; 0 is not known
+	LastActive int64 // monotonic ns of the last packet either way; 0 is not known
+	Reason     CloseReason
+}

@@ -1,0 +1,54 @@
+package conn
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Sample is one tick of one host.
+//
+// Conns holds every connection that is new or moved since the last sample, with
+// cumulative counters; a connection that is not named is unchanged. The slices
+// belong to the Source and are valid until the next sample is asked for.
+type Sample struct {
+	Time   time.Time // wall clock of the tick, UTC
+	Mono   int64     // the same moment in monotonic nanoseconds since boot
+	Host   string
+	Origin Origin
+	Conns  []Conn
+	Closed []Conn // ended since the last sample, with their final counters
+	Gone   []ID   // rows that end without a connection ending: time-wait and syn-recv sockets
+	Loss   Loss
+	Totals []OwnerTotal // what Loss hides, summed by owner since tcptop started
+	Last   bool         // the source ends after this sample
+}
+
+// Loss counts what was not seen or not kept since tcptop started. Every field
+// is cumulative and zero on a healthy host.
+type Loss struct {
+	TableFull   uint64 // connections that found no room in the kernel's table
+	RingFull    uint64 // closed connections that found no room on the way to user space
+	QueueFull   uint64 // closed connections that found no room in user space
+	FlowsFull   uint64 // datagrams of UDP flows that found no room in the kernel's table
+	Stale       uint64 // slots whose socket went away while it was read; read again next tick
+	MissedTicks uint64 // ticks that could not be taken in time
+	RowsFull    uint64 // connections beyond the table's bound in user space
+}
+
+// OwnerTotal sums the connections whose rows were lost, by owner. PID is 0 where
+// no process context was seen; then user and cgroup, which the socket itself
+// knows, still tell whose they were.
+type OwnerTotal struct {
+	PID              uint32
+	Comm             Name
+	UID              uint32
+	Cgroup           uint64
+	Conns            uint64
+	RxBytes, TxBytes uint64
+}
+
+// Source yields samples until ctx ends or it fails. When ctx ends it yields one
+// last sample with what happened since the tick before, then stops: nothing seen
+// is lost. An error ends the sequence.
+type Source func(ctx context.Context) iter.Seq2[*Sample, error]

@@ -1,0 +1,16 @@
+package table
+
+import "tcptop/internal/conn"
+
+// Row is one connection as of the last tick: the latest measurement and what
+// follows from it and the one before.
+type Row struct {
+	conn.Conn
+	Event  conn.Event
+	Moved  bool   // a counter, a gauge or the state changed in this tick
+	RxRate uint64 // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
+	TxRate uint64
+}
+
+// Rate is the sum of both directions in bytes per second.
+func (r *Row) Rate() uint64 { return r.RxRate + r.TxRate }
