@@ -1,12 +1,15 @@
 package table
 
 import (
+	"iter"
+	"math/bits"
 	"time"
 
 	"tcptop/internal/conn"
 )
 
-// Snapshot is the table after one tick. It never changes.
+// Snapshot is the table after one tick. It never changes, and any number of
+// goroutines may read it.
 type Snapshot struct {
 	Time    time.Time     // wall clock of the tick, UTC
 	Mono    int64         // the same moment in monotonic nanoseconds
@@ -17,4 +20,40 @@ type Snapshot struct {
 	Loss    conn.Loss // since start
 	Lost    conn.Loss // in this tick
 	Totals  []conn.OwnerTotal
+
+	len      int
+	pages    []*page
+	seq      uint64
+	pool     *recycler
+	retired  []*page // pages that the table replaced while this was the newest snapshot
+	released bool
+}
+
+// Len is the number of rows.
+func (s *Snapshot) Len() int { return s.len }
+
+// Rows yields every row in an order that a row keeps for life. Rows are shared
+// and must not be written to.
+func (s *Snapshot) Rows() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		for _, p := range s.pages {
+			if p == nil {
+				continue
+			}
+			for shown := p.shown; shown != 0; shown &= shown - 1 {
+				if !yield(&p.rows[bits.TrailingZeros32(shown)]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Release gives the snapshot's memory back to the table. Call it when nobody
+// reads the snapshot or a row of it any more; it has no rows afterwards. A
+// snapshot that is never released is safe and left to the garbage collector.
+func (s *Snapshot) Release() {
+	if s.pool != nil {
+		s.pool.release(s)
+	}
 }

@@ -1,0 +1,73 @@
+package table_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// filled is a table of n rows after its first tick, and that tick.
+func filled(n int) (*table.Table, *conn.Sample) {
+	tab, s := table.New(table.Config{}), at(0)
+	for i := range uint64(n) {
+		s.Conns = append(s.Conns, tcp(i*2654435761%(1<<40)+1, i*2654435761%1e6, 0))
+	}
+	tab.Apply(s)
+	return tab, s
+}
+
+// BenchmarkApply is a tick with its snapshot, the one before released as in the
+// engine. The rows that move are spread evenly.
+func BenchmarkApply(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		for _, percent := range []int{1, 10, 100} {
+			b.Run(fmt.Sprintf("rows=%d/moving=%d%%", n, percent), func(b *testing.B) { benchApply(b, n, percent) })
+		}
+	}
+}
+
+func benchApply(b *testing.B, n, percent int) {
+	before := heap()
+	tab, all := filled(n)
+	s := at(0)
+	for i := 0; i < n; i += 100 / percent {
+		s.Conns = append(s.Conns, all.Conns[i])
+	}
+	all.Conns = nil
+	perRow := float64(heap()-before)/float64(n) - 296*float64(len(s.Conns))/float64(n)
+	last := tab.Snapshot()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Mono += second
+		for i := range s.Conns {
+			s.Conns[i].RxBytes += 100
+		}
+		tab.Apply(s)
+		next := tab.Snapshot()
+		last.Release()
+		last = next
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(s.Conns)), "ns/row")
+	b.ReportMetric(perRow, "bytes/row")
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func BenchmarkQuery(b *testing.B) {
+	tab, _ := filled(100_000)
+	snap := tab.Snapshot()
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(snap.Query(nil, byRx, 50)) != 50 {
+			b.Fatal("rows are missing")
+		}
+	}
+}

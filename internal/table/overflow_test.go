@@ -1,0 +1,81 @@
+package table_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+func owned(c conn.Conn, pid uint32) conn.Conn {
+	c.Owner.PID, c.Owner.Comm = pid, conn.MakeName("proc")
+	return c
+}
+
+func TestOverflow(t *testing.T) {
+	tab := table.New(table.Config{MaxRows: 2})
+	snap := want(t, tab, at(0, tcp(1, 1, 0), tcp(2, 2, 0), owned(tcp(3, 3, 0), 9), owned(tcp(4, 4, 0), 9)),
+		line{1, conn.EventSample, conn.Established, false, 1, 0, 0, 0},
+		line{2, conn.EventSample, conn.Established, false, 2, 0, 0, 0})
+	if snap.Loss.RowsFull != 2 || snap.Lost.RowsFull != 2 || snap.Totals != nil {
+		t.Errorf("Loss %+v Lost %+v Totals %v", snap.Loss, snap.Lost, snap.Totals)
+	}
+
+	s := closing(at(1, owned(tcp(4, 40, 4), 9)), owned(tcp(3, 30, 3), 9), owned(tcp(5, 50, 5), 9))
+	s.Totals = []conn.OwnerTotal{
+		{PID: 1, Comm: conn.MakeName("init"), Conns: 1, RxBytes: 1},
+		{PID: 9, Comm: conn.MakeName("proc"), Conns: 10, RxBytes: 1000, TxBytes: 100},
+	}
+	tab.Apply(s)
+	snap = tab.Snapshot()
+	if snap.Loss.RowsFull != 3 || snap.Lost.RowsFull != 1 {
+		t.Errorf("Loss %+v Lost %+v", snap.Loss, snap.Lost)
+	}
+	totals := []conn.OwnerTotal{s.Totals[0], {PID: 9, Comm: conn.MakeName("proc"), Conns: 12, RxBytes: 1080, TxBytes: 108}}
+	if diff := cmp.Diff(totals, snap.Totals); diff != "" {
+		t.Errorf("totals (-want +got):\n%s", diff)
+	}
+}
+
+func TestOverflowEndsWhenThereIsRoom(t *testing.T) {
+	tab := table.New(table.Config{MaxRows: 1})
+	tab.Apply(at(0, tcp(1, 1, 0), tcp(2, 2, 0)))
+	tab.Apply(closing(at(1), tcp(1, 1, 0)))
+	snap := want(t, tab, at(2, tcp(2, 20, 0)), line{2, conn.EventSample, conn.Established, false, 20, 0, 0, 0})
+	if snap.Loss.RowsFull != 1 || snap.Lost.RowsFull != 0 {
+		t.Errorf("Loss %+v Lost %+v", snap.Loss, snap.Lost)
+	}
+	snap = want(t, tab, closing(at(3), tcp(2, 25, 0)), line{2, conn.EventClose, conn.Established, true, 25, 0, 5, 0})
+	if snap.Totals != nil {
+		t.Errorf("a connection with a row is in the totals: %v", snap.Totals)
+	}
+}
+
+func TestOverflowCountsHiddenRows(t *testing.T) {
+	tab := table.New(table.Config{MaxRows: 1})
+	tab.Apply(at(0, udp(1, 100)))
+	tab.Apply(at(5))
+	snap := want(t, tab, at(6, udp(2, 100)))
+	if snap.Loss.RowsFull != 1 {
+		t.Errorf("Loss %+v", snap.Loss)
+	}
+}
+
+func TestLossIsTheSourcesAndOurs(t *testing.T) {
+	tab := table.New(table.Config{MaxRows: 1})
+	s := at(0, tcp(1, 0, 0))
+	s.Loss = conn.Loss{TableFull: 5, RingFull: 1, RowsFull: 10}
+	tab.Apply(s)
+	s = at(1, tcp(2, 0, 0))
+	s.Loss = conn.Loss{TableFull: 7, RingFull: 0, Stale: 3, RowsFull: 10}
+	tab.Apply(s)
+	snap := tab.Snapshot()
+	if diff := cmp.Diff(conn.Loss{TableFull: 7, Stale: 3, RowsFull: 11}, snap.Loss); diff != "" {
+		t.Errorf("Loss (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(conn.Loss{TableFull: 2, Stale: 3, RowsFull: 1}, snap.Lost); diff != "" {
+		t.Errorf("Lost (-want +got):\n%s", diff)
+	}
+}

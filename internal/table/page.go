@@ -1,0 +1,175 @@
+package table
+
+import (
+	"math/bits"
+
+	"tcptop/internal/conn"
+)
+
+// pageRows is how many rows are copied when one of them changes under a
+// snapshot. Fewer make a tick with few moved rows cheaper and every query
+// dearer: at 100,000 rows a quarter of 32 costs a query four times as much.
+const pageRows = 32
+
+// page is pageRows neighbouring rows, shared by the table and its snapshots.
+// The bits are one per row, lowest first.
+type page struct {
+	used    uint32 // there is a row
+	shown   uint32 // snapshots show it
+	touched uint32 // event, rates and Moved end with this tick
+	closing uint32 // the row ends with this tick
+	idle    uint32 // the row is hidden after this tick
+	born    uint64 // the first snapshot that can hold this page
+	rows    [pageRows]Row
+	seen    [pageRows]int64 // monotonic ns of the last movement
+}
+
+// slot is one row of a page that may be written.
+type slot struct {
+	*Row
+	page *page
+	pos  int32
+	bit  uint32
+}
+
+func (s slot) is(set uint32) bool { return set&s.bit != 0 }
+func (s slot) seen() *int64       { return &s.page.seen[s.pos%pageRows] }
+
+// slot returns the row at pos, copying its page first if a snapshot holds it.
+func (t *Table) slot(pos int32) slot {
+	p := t.writable(pos / pageRows)
+	i := pos % pageRows
+	return slot{Row: &p.rows[i], page: p, pos: pos, bit: 1 << i}
+}
+
+// find returns the row of id. Sources name connections in an order of their own,
+// mostly that in which the table first met them: where two in a row were
+// neighbours, the next is looked for beside them before the index is asked.
+func (t *Table) find(id conn.ID) (pos int32, known bool) {
+	if pos = t.guess; pos >= 0 && pos < t.next {
+		p, i := t.pages[pos/pageRows], pos%pageRows
+		if p != nil && p.used&(1<<i) != 0 && p.rows[i].ID == id {
+			t.last, t.guess = pos, pos+1
+			return pos, true
+		}
+	}
+	pos, known = t.index[id]
+	t.guess = -1
+	if known && pos == t.last+1 {
+		t.guess = pos + 1
+	}
+	t.last = pos
+	return pos, known
+}
+
+func (t *Table) writable(n int32) *page {
+	p := t.pages[n]
+	if p != nil && p.born > t.tick.held {
+		return p
+	}
+	fresh := t.pool.get()
+	if p == nil {
+		*fresh = page{born: fresh.born}
+	} else {
+		born := fresh.born
+		*fresh = *p
+		fresh.born = born
+		t.pool.retire(p)
+	}
+	t.pages[n] = fresh
+	return fresh
+}
+
+// touch notes that the row must be settled at the next tick.
+func (t *Table) touch(s slot) {
+	if s.page.touched == 0 {
+		t.touched = append(t.touched, s.pos/pageRows)
+	}
+	s.page.touched |= s.bit
+}
+
+func (t *Table) show(s slot) {
+	if !s.is(s.page.shown) {
+		s.page.shown |= s.bit
+		t.shown++
+	}
+}
+
+func (t *Table) hide(s slot) {
+	if s.is(s.page.shown) {
+		s.page.shown &^= s.bit
+		t.shown--
+	}
+}
+
+// add takes a position for c and fills it; ok is false where the table is full.
+func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
+	var pos int32
+	switch n := len(t.vacant); {
+	case n > 0:
+		pos = t.vacant[n-1]
+		t.vacant = t.vacant[:n-1]
+	case int(t.next) < t.maxRows:
+		pos = t.next
+		t.next++
+		if int(pos/pageRows) == len(t.pages) {
+			t.pages = append(t.pages, nil)
+		}
+	default:
+		return slot{}, false
+	}
+	t.index[c.ID] = pos
+	s = t.slot(pos)
+	s.page.used |= s.bit
+	s.Conn = *c
+	*s.seen() = t.lastActive(c)
+	t.show(s)
+	t.over.placed(c.ID)
+	return s, true
+}
+
+// drop frees the row's position, and its page where that was the last row.
+func (t *Table) drop(s slot) {
+	t.hide(s)
+	delete(t.index, s.ID)
+	delete(t.carried, s.pos)
+	t.vacant = append(t.vacant, s.pos)
+	p := s.page
+	*s.Row = Row{}
+	for _, set := range [...]*uint32{&p.used, &p.touched, &p.closing, &p.idle} {
+		*set &^= s.bit
+	}
+	if p.used == 0 {
+		t.pages[s.pos/pageRows] = nil
+		t.pool.retire(p)
+	}
+}
+
+// settle ends the tick before: what closed goes, what was idle hides, and what
+// moved rests until it is named again.
+func (t *Table) settle() {
+	for _, n := range t.touched {
+		if t.pages[n] == nil || t.pages[n].touched == 0 {
+			continue
+		}
+		p := t.writable(n)
+		touched := p.touched
+		p.touched = 0
+		for ; touched != 0; touched &= touched - 1 {
+			t.rest(t.slot(n*pageRows + int32(bits.TrailingZeros32(touched))))
+		}
+	}
+	t.touched = t.touched[:0]
+}
+
+func (t *Table) rest(s slot) {
+	switch {
+	case s.is(s.page.closing):
+		t.drop(s)
+		return
+	case s.is(s.page.idle):
+		s.page.idle &^= s.bit
+		t.hide(s)
+	}
+	s.Event, s.Moved, s.RxRate, s.TxRate = conn.EventSample, false, 0, 0
+}

@@ -1,0 +1,52 @@
+package table
+
+import (
+	"maps"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// traffic is payload bytes in both directions.
+type traffic struct{ rx, tx uint64 }
+
+// count adds d to the row's rates. Where the tick took no time it is carried into
+// the next one.
+func (t *Table) count(s slot, d traffic) {
+	if d == (traffic{}) || t.tick.first {
+		return
+	}
+	if t.tick.elapsed == 0 {
+		c := t.carried[s.pos]
+		t.carried[s.pos] = traffic{c.rx + d.rx, c.tx + d.tx}
+		return
+	}
+	s.RxRate += perSecond(d.rx, t.tick.elapsed)
+	s.TxRate += perSecond(d.tx, t.tick.elapsed)
+}
+
+// catchUp counts what was carried, once time has passed.
+func (t *Table) catchUp() {
+	if len(t.carried) == 0 || t.tick.elapsed == 0 {
+		return
+	}
+	for _, pos := range slices.Sorted(maps.Keys(t.carried)) {
+		s := t.slot(pos)
+		s.Moved = true
+		t.touch(s)
+		t.count(s, t.carried[pos])
+	}
+	clear(t.carried)
+}
+
+// perSecond is n over elapsed ns, to the nearest; it saturates.
+func perSecond(n, elapsed uint64) uint64 {
+	hi, lo := bits.Mul64(n, 1e9)
+	lo, c := bits.Add64(lo, elapsed/2, 0)
+	hi += c
+	if hi >= elapsed {
+		return math.MaxUint64
+	}
+	q, _ := bits.Div64(hi, lo, elapsed)
+	return q
+}

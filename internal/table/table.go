@@ -1,0 +1,128 @@
+// Package table folds samples into rows: what moved and how fast, what opened
+// and what closed. It reads no clock, so the same samples always give the same
+// snapshots, live, from a recording or in a test.
+package table
+
+import (
+	"math"
+	"time"
+
+	"tcptop/internal/conn"
+)
+
+// Config bounds a Table. Zero fields take their defaults.
+type Config struct {
+	UDPTimeout time.Duration // a UDP flow without traffic for this long is hidden; 5s
+	MaxRows    int           // rows kept, hidden and closing ones included; 1<<20
+}
+
+// Table holds the rows between two ticks. It is for one goroutine; the
+// Snapshots that it gives away are for any.
+type Table struct {
+	timeout int64 // ns
+	maxRows int
+
+	pages   []*page           // row positions in order; nil where a page is empty
+	index   map[conn.ID]int32 // of every row, hidden ones included
+	next    int32             // positions from here on were never used
+	guess   int32             // where the next connection named may be; -1 is anywhere
+	last    int32             // where the one before was
+	vacant  []int32           // positions below next without a row
+	shown   int               // rows that a snapshot shows
+	touched []int32           // pages with rows whose event, rates or life end with this tick
+	idle    idleQueue
+	carried map[int32]traffic // by position
+	over    overflow
+	pool    recycler
+	tick    tick
+}
+
+// tick is what one sample says of all rows.
+type tick struct {
+	head    Snapshot // what a snapshot taken now starts from, without rows
+	before  int64    // monotonic ns of the tick before
+	now     int64    // monotonic ns; never goes back
+	elapsed uint64   // ns
+	first   bool
+	started bool
+	held    uint64 // the newest snapshot that may still read pages
+}
+
+// New returns an empty table.
+func New(c Config) *Table {
+	if c.UDPTimeout <= 0 {
+		c.UDPTimeout = 5 * time.Second
+	}
+	if c.MaxRows <= 0 {
+		c.MaxRows = 1 << 20
+	}
+	return &Table{
+		timeout: int64(c.UDPTimeout),
+		maxRows: min(c.MaxRows, math.MaxInt32-pageRows),
+		index:   make(map[conn.ID]int32),
+		carried: make(map[int32]traffic),
+	}
+}
+
+// Apply folds one tick into the table. It keeps nothing of s but the Place and
+// Process that its connections point to.
+func (t *Table) Apply(s *conn.Sample) {
+	t.begin(s)
+	t.settle()
+	t.catchUp()
+	// Closed comes first, so that a connection named in both ends with its
+	// final counters against those of the tick before.
+	for i := range s.Closed {
+		t.close(&s.Closed[i])
+	}
+	for i := range s.Conns {
+		t.move(&s.Conns[i])
+	}
+	for _, id := range s.Gone {
+		t.forget(id)
+	}
+	t.expire()
+	t.account(s)
+}
+
+// Snapshot returns the table as of the last Apply. Later calls of Apply never
+// change it.
+func (t *Table) Snapshot() *Snapshot {
+	s := new(Snapshot)
+	*s = t.tick.head
+	s.len = t.shown
+	t.pool.publish(s, t.pages)
+	return s
+}
+
+func (t *Table) begin(s *conn.Sample) {
+	k := &t.tick
+	k.first = !k.started
+	k.before, k.now = k.now, s.Mono
+	if k.first {
+		k.before = s.Mono
+		t.index = make(map[conn.ID]int32, min(len(s.Conns), t.maxRows))
+	}
+	k.now = max(k.now, k.before)
+	k.elapsed = uint64(k.now - k.before)
+	k.started = true
+	k.held = t.pool.held()
+}
+
+// account fills what a snapshot says of the tick itself.
+func (t *Table) account(s *conn.Sample) {
+	before := t.tick.head.Loss
+	loss := s.Loss
+	loss.RowsFull += t.over.count
+	t.tick.head = Snapshot{
+		Time:    s.Time,
+		Mono:    s.Mono,
+		Elapsed: time.Duration(t.tick.elapsed),
+		First:   t.tick.first,
+		Host:    s.Host,
+		Origin:  s.Origin,
+		Loss:    loss,
+		Lost:    lostSince(before, loss),
+		Totals:  t.over.merge(s.Totals),
+	}
+}
