@@ -1,0 +1,79 @@
+package column
+
+import (
+	"net/netip"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// schema is the version of the output that the contract promises.
+const schema = 1
+
+const maxPort = 1<<16 - 1
+
+func frameFields() []Column {
+	return []Column{
+		{Name: "ts", Title: "TIME", Kind: Time, Width: 24,
+			Help: "Wall clock of the tick in UTC, one value for all rows of the tick.",
+			Num: func(s *table.Snapshot, _ *table.Row) (int64, bool) {
+				return s.Time.UnixNano(), !s.Time.IsZero()
+			}},
+		{Name: "host", Title: "HOST", Kind: Text, Width: 12,
+			Help: "Name of the host that the row was measured on.",
+			Text: func(dst []byte, s *table.Snapshot, _ *table.Row) ([]byte, bool) {
+				return append(dst, s.Host...), s.Host != ""
+			}},
+		{Name: "event", Title: "EVENT", Kind: Text, Width: 6, Values: names(conn.EventSample),
+			Help: "What happened to the connection in the tick: it opened, closed, failed to open, or was only sampled.",
+			Text: text(func(r *table.Row) string { return r.Event.String() })},
+		{Name: "schema", Title: "SCHEMA", Kind: Int, Width: 6,
+			Help: "Version of this list of fields.",
+			Num:  func(*table.Snapshot, *table.Row) (int64, bool) { return schema, true }},
+	}
+}
+
+func identityFields() []Column {
+	return []Column{
+		{Name: "conn", Title: "CONN", Kind: Text, Width: 12,
+			Help: "Stable id of the connection, unique on this host while it is up: the kernel's socket cookie (sock.sk_cookie) in hexadecimal, and a serial where one socket has had several connections or flows.",
+			Text: func(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
+				if r.ID == (conn.ID{}) {
+					return dst, false
+				}
+				return r.ID.Append(dst), true
+			}},
+		{Name: "proto", Title: "PROTO", Kind: Text, Width: 5, Values: names(conn.TCP),
+			Help: "Transport protocol (sock.sk_protocol).",
+			Text: text(func(r *table.Row) string { return r.Proto.String() })},
+		{Name: "state", Title: "STATE", Kind: Text, Width: 11, Values: conn.States(),
+			Help: "TCP state as ss(8) names it (sock.sk_state); missing for UDP.",
+			Text: text(func(r *table.Row) string { return r.State.String() })},
+		{Name: "dir", Title: "DIR", Kind: Text, Width: 6, Values: names(conn.In),
+			Help: "Who opened it: in was accepted, out was connected, listen waits for connections; for UDP, the way of the flow's first datagram.",
+			Text: text(func(r *table.Row) string { return r.Dir.String() })},
+		{Name: "laddr", Title: "LADDR", Kind: IP, Width: 15,
+			Help: "Local address (sock.sk_rcv_saddr, sk_v6_rcv_saddr); a v4-mapped one is printed as IPv4.",
+			Addr: func(r *table.Row) (netip.Addr, bool) { return r.Laddr.Netip(), true }},
+		{Name: "lport", Title: "LPORT", Kind: Int, Width: 5, Max: maxPort,
+			Help: "Local port (sock.sk_num); missing while the socket has none.",
+			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.Lport) })},
+		{Name: "raddr", Title: "RADDR", Kind: IP, Width: 15,
+			Help: "Remote address (sock.sk_daddr, sk_v6_daddr), for UDP that of the flow's datagrams; missing for listeners.",
+			Addr: func(r *table.Row) (netip.Addr, bool) {
+				if r.Has&conn.HasRaddr == 0 {
+					return netip.Addr{}, false
+				}
+				return r.Raddr.Netip(), true
+			}},
+		{Name: "rport", Title: "RPORT", Kind: Int, Width: 5, Max: maxPort,
+			Help: "Remote port (sock.sk_dport), for UDP that of the flow's datagrams; missing for listeners.",
+			Num:  num(conn.HasRaddr, func(c *conn.Conn) int64 { return int64(c.Rport) })},
+		{Name: "netns", Title: "NETNS", Kind: Int, Width: 10,
+			Help: "Inode of the network namespace (net.ns.inum), as in /proc/PID/ns/net.",
+			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.NetNS) })},
+		{Name: "iface", Title: "IFACE", Kind: Text, Width: 8,
+			Help: "Network device that the socket is bound to or routed through.",
+			Text: noText},
+	}
+}

@@ -1,0 +1,102 @@
+package column_test
+
+import (
+	"errors"
+	"math"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"tcptop/internal/column"
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+func orderRows() []*table.Row {
+	rows := []*table.Row{
+		{Conn: conn.Conn{Has: math.MaxUint16, RTT: 30, Owner: conn.Owner{PID: 1, Comm: conn.MakeName("b")},
+			Raddr: conn.AddrFrom(netip.MustParseAddr("10.0.0.9"))}},
+		{Conn: conn.Conn{}}, // nothing known
+		{Conn: conn.Conn{Has: math.MaxUint16, RTT: 10, Owner: conn.Owner{PID: 1, Comm: conn.MakeName("c")},
+			Raddr: conn.AddrFrom(netip.MustParseAddr("10.0.0.10"))}},
+		{Conn: conn.Conn{Has: math.MaxUint16, RTT: 10, Owner: conn.Owner{PID: 1, Comm: conn.MakeName("a")},
+			Raddr: conn.AddrFrom(netip.MustParseAddr("::1"))}},
+	}
+	for i, r := range rows {
+		r.ID.Cookie = uint64(i + 1)
+	}
+	return rows
+}
+
+func TestCompare(t *testing.T) {
+	l := column.New()
+	for sort, want := range map[string][]uint64{
+		"rtt":    {3, 4, 1, 2},
+		"-rtt":   {1, 3, 4, 2}, // missing is last either way, ties by connection
+		"comm":   {4, 1, 3, 2},
+		"-comm":  {3, 1, 4, 2},
+		"raddr":  {1, 3, 4, 2}, // by number, IPv4 before IPv6
+		"-raddr": {4, 3, 1, 2},
+		"iface":  {1, 2, 3, 4},
+	} {
+		o, err := l.ParseSort(sort)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := orderRows()
+		slices.SortFunc(rows, o.Compare(&table.Snapshot{}))
+		var got []uint64
+		for _, r := range rows {
+			got = append(got, r.ID.Cookie)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", sort, got, want)
+		}
+	}
+}
+
+func TestCompareDoesNotAllocate(t *testing.T) {
+	rows := orderRows()
+	for _, name := range []string{"rtt", "comm", "raddr"} {
+		o, err := column.New().ParseSort(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare := o.Compare(&table.Snapshot{})
+		if n := testing.AllocsPerRun(100, func() { compare(rows[0], rows[2]) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func TestParseSort(t *testing.T) {
+	o, err := column.New().ParseSort("-rtt")
+	if err != nil || o.String() != "-rtt_us" {
+		t.Errorf("-rtt: %v, %v", o, err)
+	}
+	_, err = column.New().ParseSort("-ratee")
+	var fe *column.FieldError
+	if !errors.As(err, &fe) || fe.Col != 2 || fe.Hint != "did you mean rate?" {
+		t.Errorf("-ratee: %#v", err)
+	}
+	if _, err := column.New().ParseSort("-"); err == nil {
+		t.Error("no error for a lone minus")
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	rows := orderRows()
+	for _, name := range []string{"rtt", "comm", "raddr"} {
+		b.Run(name, func(b *testing.B) {
+			o, err := column.New().ParseSort(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			compare := o.Compare(&table.Snapshot{})
+			b.ReportAllocs()
+			for b.Loop() {
+				compare(rows[0], rows[2])
+			}
+		})
+	}
+}

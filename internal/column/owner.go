@@ -1,0 +1,82 @@
+package column
+
+import (
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+func ownerFields() []Column {
+	return []Column{
+		{Name: "pid", Title: "PID", Kind: Int, Width: 7,
+			Help: "Process that the connection belongs to: its thread group (task_struct.tgid) as the host's pid namespace sees it.",
+			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.Owner.PID) })},
+		{Name: "comm", Title: "COMM", Kind: Text, Width: 15,
+			Help: "Name of the process, of its thread group leader and not of a thread (task_struct.comm, at most 15 bytes).",
+			Text: comm},
+		{Name: "cmdline", Title: "CMDLINE", Kind: Text, Width: 40,
+			Help: "Command line of the process (/proc/PID/cmdline).",
+			Text: process(func(p *conn.Process) string { return p.Cmdline })},
+		{Name: "exe", Title: "EXE", Kind: Text, Width: 24,
+			Help: "Path of the program that the process runs (/proc/PID/exe).",
+			Text: process(func(p *conn.Process) string { return p.Exe })},
+		{Name: "uid", Title: "UID", Kind: Int, Width: 5,
+			Help: "User id of the socket (sock.sk_uid), that of whoever created it.",
+			Num:  num(conn.HasUID, func(c *conn.Conn) int64 { return int64(c.UID) })},
+		{Name: "user", Title: "USER", Kind: Text, Width: 10,
+			Help: "Name of the socket's user id.",
+			Text: text(user)},
+		{Name: "owners", Title: "OWNERS", Kind: Count, Width: 6,
+			Help: "How many processes hold the socket open.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				if r.Process == nil || r.Process.Holders <= 0 {
+					return 0, false
+				}
+				return int64(r.Process.Holders), true
+			}},
+		{Name: "owner_source", Title: "OWNERSRC", Kind: Text, Width: 8, Values: names(conn.OwnerConnect),
+			Help: "How the owner is known: seen at connect or listen, seen at work on the accepted connection, from the kernel's list of open files, from /proc.",
+			Text: text(func(r *table.Row) string { return r.Owner.Source.String() })},
+	}
+}
+
+func comm(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
+	o := &r.Owner
+	if o.PID == 0 && !o.Kernel {
+		return dst, false
+	}
+	b := o.Comm.Bytes()
+	return append(dst, b...), len(b) > 0
+}
+
+func user(r *table.Row) string {
+	if r.Has&conn.HasUID == 0 || r.Place == nil {
+		return ""
+	}
+	return r.Place.User
+}
+
+func placeFields() []Column {
+	return []Column{
+		{Name: "cgroup", Title: "CGROUP", Kind: Text, Width: 24,
+			Help: "Path of the socket's control group in the cgroup2 hierarchy (sock.sk_cgrp_data).",
+			Text: place(func(p *conn.Place) string { return p.Cgroup })},
+		{Name: "unit", Title: "UNIT", Kind: Text, Width: 18,
+			Help: "systemd unit that the cgroup belongs to.",
+			Text: place(func(p *conn.Place) string { return p.Unit })},
+		{Name: "container", Title: "CONTAINER", Kind: Text, Width: 16,
+			Help: "Name of the container that the cgroup belongs to.",
+			Text: place(func(p *conn.Place) string { return p.Container })},
+		{Name: "container_id", Title: "CONTAINERID", Kind: Text, Width: 12,
+			Help: "Id of the container as its runtime gives it.",
+			Text: place(func(p *conn.Place) string { return p.ContainerID })},
+		{Name: "image", Title: "IMAGE", Kind: Text, Width: 20,
+			Help: "Image that the container was made from.",
+			Text: place(func(p *conn.Place) string { return p.Image })},
+		{Name: "pod", Title: "POD", Kind: Text, Width: 20,
+			Help: "Name of the Kubernetes pod that the container belongs to.",
+			Text: place(func(p *conn.Place) string { return p.Pod })},
+		{Name: "namespace", Title: "NAMESPACE", Kind: Text, Width: 12,
+			Help: "Kubernetes namespace of the pod.",
+			Text: place(func(p *conn.Place) string { return p.Namespace })},
+	}
+}

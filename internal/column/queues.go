@@ -1,0 +1,86 @@
+package column
+
+import (
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+func queueFields() []Column {
+	return []Column{
+		{Name: "send_queue", Title: "SENDQ", Kind: Bytes, Width: 7, Unit: "bytes",
+			Help: "Bytes written and not yet acknowledged (TCP: tcp_sock.write_seq - snd_una) or not yet sent (UDP: sock.sk_wmem_alloc).",
+			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.SendQueue) })},
+		{Name: "unsent_bytes", Title: "UNSENT", Kind: Bytes, Width: 7, Unit: "bytes",
+			Help: "Bytes written and not yet sent for the first time (tcp_sock.write_seq - snd_nxt).",
+			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.Unsent) })},
+		{Name: "recv_queue", Title: "RECVQ", Kind: Bytes, Width: 7, Unit: "bytes",
+			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: sock.sk_rmem_alloc).",
+			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.RecvQueue) })},
+		{Name: "backlog", Title: "BACKLOG", Kind: Count, Width: 7, Unit: "connections",
+			Help: "Listeners: connections that wait for accept (sock.sk_ack_backlog).",
+			Num:  num(conn.HasBacklog, func(c *conn.Conn) int64 { return int64(c.Backlog) })},
+		{Name: "backlog_max", Title: "BACKLOGMAX", Kind: Count, Width: 10, Unit: "connections",
+			Help: "Listeners: how many connections may wait for accept (sock.sk_max_ack_backlog).",
+			Num:  num(conn.HasBacklog, func(c *conn.Conn) int64 { return int64(c.BacklogMax) })},
+		{Name: "drops", Title: "DROPS", Kind: Count, Width: 5,
+			Help: "Connections (listeners) or datagrams (UDP) that the socket dropped because its queue was full (sock.sk_drops).",
+			Num:  num(conn.HasDrops, func(c *conn.Conn) int64 { return int64(c.Drops) })},
+	}
+}
+
+func verdictFields() []Column {
+	return []Column{
+		{Name: "limit", Title: "LIMIT", Kind: Text, Width: 11,
+			Values: []string{"app", "peer-window", "send-buffer", "cwnd", "loss", "reader", "idle"},
+			Help:   "What holds this connection back now: the sending program, the peer's window, the send buffer, the congestion window, loss, the program that reads, or nothing to do.",
+			Text:   noText},
+	}
+}
+
+func lifeFields() []Column {
+	return []Column{
+		{Name: "opened", Title: "OPENED", Kind: Time, Width: 24,
+			Help: "When the connection opened, in UTC; missing where it is older than tcptop and the kernel does not tell.",
+			Num:  opened},
+		{Name: "age_ms", Title: "AGE", Kind: Millis, Width: 7, Unit: "ms",
+			Help: "Time since the connection opened.",
+			Num:  since(func(r *table.Row) int64 { return r.Opened }, int64(time.Millisecond))},
+		{Name: "idle_ms", Title: "IDLE", Kind: Millis, Width: 7, Unit: "ms",
+			Help: "Time since the last packet either way.",
+			Num:  since(func(r *table.Row) int64 { return r.LastActive }, int64(time.Millisecond))},
+		{Name: "connect_us", Title: "CONNECT", Kind: Micros, Width: 7, Unit: "µs",
+			Help: "Time from the SYN to the established connection; missing where it was not seen.",
+			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.ConnectTime) })},
+		{Name: "close_reason", Title: "CLOSED", Kind: Text, Width: 12, Values: names(conn.FinLocal),
+			Help: "Why the connection ended: who sent the first FIN or the reset, a timeout, a refusal, or a UDP flow that fell idle.",
+			Text: text(func(r *table.Row) string { return r.Reason.String() })},
+	}
+}
+
+func opened(s *table.Snapshot, r *table.Row) (int64, bool) {
+	if r.Opened == 0 || s.Time.IsZero() {
+		return 0, false
+	}
+	return s.Time.UnixNano() - (s.Mono - r.Opened), true
+}
+
+func honestyFields() []Column {
+	return []Column{
+		{Name: "partial", Title: "PARTIAL", Kind: Bool, Width: 7,
+			Help: "True where the connection's traffic before tcptop started is unknown.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				if r.Partial {
+					return 1, true
+				}
+				return 0, true
+			}},
+		{Name: "source", Title: "SOURCE", Kind: Text, Width: 6, Values: names(conn.FromBPF),
+			Help: "Collector that measured the row: bpf is complete, diag (sock_diag) has no UDP bytes and misses connections shorter than a tick.",
+			Text: func(dst []byte, s *table.Snapshot, _ *table.Row) ([]byte, bool) {
+				v := s.Origin.String()
+				return append(dst, v...), v != ""
+			}},
+	}
+}

@@ -1,0 +1,137 @@
+package column_test
+
+import (
+	"math"
+	"net/netip"
+	"testing"
+	"time"
+
+	"tcptop/internal/column"
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+func snapshot() *table.Snapshot {
+	return &table.Snapshot{
+		Time:   time.Date(2026, 3, 4, 5, 6, 7, 890e6, time.UTC),
+		Mono:   100e9,
+		Host:   "web1",
+		Origin: conn.FromBPF,
+	}
+}
+
+// fullRow has a value for every field that is measured.
+func fullRow() *table.Row {
+	return &table.Row{
+		Conn: conn.Conn{
+			ID: conn.ID{Cookie: 0x1a2b}, Has: math.MaxUint16, Proto: conn.TCP, State: conn.CloseWait, Dir: conn.In, Partial: true,
+			Laddr: conn.AddrFrom(netip.MustParseAddr("10.0.0.1")), Lport: 443,
+			Raddr: conn.AddrFrom(netip.MustParseAddr("2001:db8::7")), Rport: 50123,
+			NetNS: 4026531840, UID: 1000, Cgroup: 77,
+			Owner: conn.Owner{PID: 4242, Comm: conn.MakeName("nginx"), Source: conn.OwnerAccept},
+			Place: &conn.Place{User: "www", Cgroup: "/system.slice/nginx.service", Unit: "nginx.service",
+				Container: "web", ContainerID: "c0ffee", Image: "nginx:1", Pod: "web-0", Namespace: "prod"},
+			Process: &conn.Process{Exe: "/usr/sbin/nginx", Cmdline: "nginx -g", Holders: 3},
+			RxBytes: 1, TxBytes: 2, RxPackets: 3, TxPackets: 4, RetransBytes: 5, RetransPackets: 6, LostPackets: 7,
+			ReorderedPackets: 8, RTT: 9, RTTVar: 10, MinRTT: 11, ConnectTime: 12, Cwnd: 13, Ssthresh: 14, MSS: 15,
+			SndWnd: 16, RcvWnd: 17, PacingRate: 18, DeliveryRate: 19, CC: conn.MakeName("cubic"),
+			SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
+			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote,
+		},
+		Event: conn.EventClose, RxRate: 26, TxRate: 27,
+	}
+}
+
+func TestValues(t *testing.T) {
+	want := map[string]string{
+		"ts": "2026-03-04T05:06:07.890Z", "host": "web1", "event": "close", "schema": "1",
+		"conn": "1a2b", "proto": "tcp", "state": "close-wait", "dir": "in", "laddr": "10.0.0.1", "lport": "443",
+		"raddr": "2001:db8::7", "rport": "50123", "netns": "4026531840", "iface": "",
+		"pid": "4242", "comm": "nginx", "cmdline": "nginx -g", "exe": "/usr/sbin/nginx", "uid": "1000", "user": "www",
+		"owners": "3", "owner_source": "accept",
+		"cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": "web", "container_id": "c0ffee",
+		"image": "nginx:1", "pod": "web-0", "namespace": "prod",
+		"rx_bytes": "1", "tx_bytes": "2", "rx_packets": "3", "tx_packets": "4", "rx_rate": "26", "tx_rate": "27", "rate": "53",
+		"rtt_us": "9", "rttvar_us": "10", "min_rtt_us": "11", "retrans_packets": "6", "retrans_bytes": "5",
+		"lost_packets": "7", "reordered_packets": "8", "cwnd": "13", "ssthresh": "14", "mss": "15", "cc": "cubic",
+		"pacing_rate": "18", "delivery_rate": "19", "snd_wnd": "16", "rcv_wnd": "17",
+		"send_queue": "20", "unsent_bytes": "21", "recv_queue": "22", "backlog": "23", "backlog_max": "24", "drops": "25",
+		"limit": "", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "60000", "idle_ms": "500", "connect_us": "12",
+		"close_reason": "fin-remote", "partial": "true", "source": "bpf",
+	}
+	check(t, snapshot(), fullRow(), want, true)
+}
+
+func TestZeroRowIsMissing(t *testing.T) {
+	want := map[string]string{"event": "sample", "schema": "1", "laddr": "::", "partial": "false"}
+	check(t, &table.Snapshot{}, &table.Row{}, want, true)
+}
+
+func TestMissing(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(s *table.Snapshot, r *table.Row)
+		want   map[string]string
+	}{
+		{"first tick", func(s *table.Snapshot, _ *table.Row) { s.First = true },
+			map[string]string{"rx_rate": "", "tx_rate": "", "rate": "", "rx_bytes": "1"}},
+		{"nothing measured", func(_ *table.Snapshot, r *table.Row) { r.Has = 0 },
+			map[string]string{"rate": "", "rx_bytes": "", "rx_packets": "", "rtt_us": "", "retrans_packets": "", "cwnd": "",
+				"cc": "", "raddr": "", "rport": "", "uid": "", "user": "", "send_queue": "", "backlog": "", "drops": "",
+				"delivery_rate": "", "pacing_rate": "", "lport": "443"}},
+		{"infinite", func(_ *table.Snapshot, r *table.Row) {
+			r.Ssthresh, r.MinRTT, r.PacingRate = math.MaxInt32, math.MaxUint32, math.MaxUint64
+		}, map[string]string{"ssthresh": "", "min_rtt_us": "", "pacing_rate": ""}},
+		{"not measured yet", func(_ *table.Snapshot, r *table.Row) {
+			r.RTT, r.RTTVar, r.MinRTT, r.DeliveryRate, r.PacingRate, r.ConnectTime = 0, 0, 0, 0, 0, 0
+		}, map[string]string{"rtt_us": "", "rttvar_us": "", "min_rtt_us": "", "delivery_rate": "", "pacing_rate": "", "connect_us": ""}},
+		{"no owner", func(_ *table.Snapshot, r *table.Row) { r.Owner.PID, r.Process = 0, nil },
+			map[string]string{"pid": "", "comm": "", "cmdline": "", "exe": "", "owners": ""}},
+		{"kernel socket", func(_ *table.Snapshot, r *table.Row) { r.Owner = conn.Owner{Kernel: true, Comm: conn.MakeName("nfsd")} },
+			map[string]string{"pid": "", "comm": "nfsd"}},
+		{"moved after the clock was read", func(_ *table.Snapshot, r *table.Row) { r.LastActive = 101e9 },
+			map[string]string{"idle_ms": "0"}},
+		{"age unknown", func(_ *table.Snapshot, r *table.Row) { r.Opened, r.LastActive = 0, 0 },
+			map[string]string{"opened": "", "age_ms": "", "idle_ms": ""}},
+		{"more than an int64", func(_ *table.Snapshot, r *table.Row) { r.TxBytes = math.MaxUint64 },
+			map[string]string{"tx_bytes": "9223372036854775807"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, r := snapshot(), fullRow()
+			tc.change(s, r)
+			check(t, s, r, tc.want, false)
+		})
+	}
+}
+
+// check compares values with want, in which a missing value is "". With all, a
+// field that want does not name has to be missing.
+func check(t *testing.T, s *table.Snapshot, r *table.Row, want map[string]string, all bool) {
+	t.Helper()
+	cols := column.New().All()
+	for i := range cols {
+		c := &cols[i]
+		value, named := want[c.Name]
+		if !named && !all {
+			continue
+		}
+		got, ok := c.Append(nil, s, r)
+		if string(got) != value || ok != (value != "") {
+			t.Errorf("%s = %q, %v, want %q", c.Name, got, ok, value)
+		}
+	}
+}
+
+func TestAccessorsDoNotAllocate(t *testing.T) {
+	cols := column.New().All()
+	buf := make([]byte, 0, 256)
+	for _, r := range []*table.Row{{}, fullRow()} {
+		s := snapshot()
+		for i := range cols {
+			c := &cols[i]
+			if n := testing.AllocsPerRun(100, func() { c.Append(buf, s, r) }); n != 0 {
+				t.Errorf("%s: %v allocations", c.Name, n)
+			}
+		}
+	}
+}
