@@ -1,0 +1,57 @@
+// Package cli is the program: it reads flags and the environment, puts the other
+// packages together and runs them. It alone knows them all, prints errors and
+// chooses exit codes. Everything outside comes in through Env, so that the whole
+// program runs in a test without a kernel, a clock or a terminal.
+package cli
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/probe"
+)
+
+// Env is the world outside.
+type Env struct {
+	Version    string
+	Executable string // path of this program, for hints; "" is tcptop
+	Host       string
+	Stdout     io.Writer
+	Stderr     io.Writer
+	Local      *time.Location // zone of the times in text output
+	Open       func(probe.Config) (Collector, error)
+	// UserName is the name of a user id, "" where it has none.
+	UserName func(uid uint32) string
+	// UserID is the user id of a name.
+	UserID func(name string) (uint32, error)
+	// NetNS is the inode of the network namespace that ip-netns(8) knows by name.
+	NetNS func(name string) (uint32, error)
+}
+
+// Collector measures; Close detaches it.
+type Collector interface {
+	Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] // a conn.Source
+	Missing() []string                                          // what it cannot measure here
+	Close() error
+}
+
+// The exit codes, the higher ones from sysexits.h.
+const (
+	exitDone        = 0
+	exitRuntime     = 1
+	exitUsage       = 2
+	exitUnsupported = 69
+	exitPermission  = 77
+	exitConfig      = 78
+)
+
+// Main runs tcptop with args, the command line without the program's name, until
+// it is done or ctx ends, and returns the exit code.
+func Main(ctx context.Context, env Env, args []string) int {
+	root := newRoot(&env)
+	root.SetArgs(args)
+	return env.conclude(ctx, root.ExecuteContext(ctx))
+}

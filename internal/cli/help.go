@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tcptop/internal/column"
+)
+
+const helpHead = `tcptop shows every TCP connection and UDP flow of this host, tick by tick, with its
+process, bytes, packets, rates, round-trip time and state.
+
+Usage:
+  tcptop [flags] [interval [count]] [FILTER...]
+  tcptop completion SHELL | help [fields | filter] | version
+
+Examples:
+  tcptop                               all that moves, every second
+  tcptop 5 12 'comm~nginx and rtt>50ms'
+  tcptop -n 1 -l --fields lport,pid,comm
+  tcptop -o jsonl --rport 443 | jq .tx_bytes
+`
+
+const helpTail = `
+Exit status:
+  0 done (also by ctrl-c, SIGTERM or a closed pipe)   1 runtime error      2 usage
+  69 this kernel can't    77 not permitted            78 bad configuration`
+
+const filterHelp = `A filter is fields compared with values:
+
+  rport=443 and rtt>50ms and not comm~ssh
+  raddr in 10.0.0.0/8
+  rate>1M or (state=established,close-wait and idle>1m)
+
+Operators: = (or :) != < <= > >= ~ (regular expression) !~ in; and or not ( ).
+A list of values, separated by commas, matches any of them. A bare word matches
+anywhere in address, port, comm, container and pod. port and addr mean either
+side. Units: us ms s m h, k M G (1000), Ki Mi Gi (1024).
+Quote the filter for your shell. tcptop help fields lists the fields.
+`
+
+// helpFunc prints the root's flags by group and leaves other commands to standard.
+func helpFunc(standard func(*cobra.Command, []string), groups []flagGroup) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, args []string) {
+		switch {
+		case !cmd.HasParent():
+			cmd.Println(rootHelp(groups))
+		case !cmd.Runnable():
+			cmd.Println(strings.TrimSpace(cmd.Long))
+		default:
+			standard(cmd, args)
+		}
+	}
+}
+
+func rootHelp(groups []flagGroup) string {
+	var b strings.Builder
+	b.WriteString(helpHead)
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.flags.FlagUsages())
+	}
+	b.WriteString(helpTail)
+	return b.String()
+}
+
+// filterTopic is the help on the filter language: a command that does not run.
+func filterTopic() *cobra.Command {
+	return &cobra.Command{Use: "filter", Short: "How to write a filter", Long: filterHelp}
+}
+
+// fieldsTopic is the help on all fields.
+func fieldsTopic(list *column.List) *cobra.Command {
+	var b strings.Builder
+	group := ""
+	for _, c := range list.All() {
+		if c.Group != group {
+			group = c.Group
+			fmt.Fprintf(&b, "%s\n", group)
+		}
+		fmt.Fprintf(&b, "  %-18s %s\n", c.Name, c.Help)
+	}
+	return &cobra.Command{Use: "fields", Short: "All fields and what they mean", Long: b.String()}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"tcptop/internal/enrich"
+	"tcptop/internal/probe"
+)
+
+// Live is this host, measured by eBPF.
+func Live(version string) Env {
+	env := Env{
+		Version:  version,
+		Stdout:   os.Stdout,
+		Stderr:   os.Stderr,
+		Local:    time.Local,
+		Open:     openProbe,
+		UserName: enrich.LookupUser,
+		UserID:   lookupUserID,
+		NetNS:    namedNetNS,
+	}
+	// Without them only a hint and a field are poorer.
+	env.Executable, _ = os.Executable()
+	env.Host, _ = os.Hostname()
+	return env
+}
+
+func openProbe(cfg probe.Config) (Collector, error) {
+	p, err := probe.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func lookupUserID(name string) (uint32, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, err
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	return uint32(uid), err
+}
+
+// namedNetNS asks the file that ip-netns(8) mounts the namespace on.
+func namedNetNS(name string) (uint32, error) {
+	dir, err := os.OpenRoot("/run/netns")
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	info, err := dir.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() {
+		return 0, os.ErrInvalid
+	}
+	return uint32(stat.Ino), nil
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tcptop/internal/column"
+	"tcptop/internal/filter"
+	"tcptop/internal/output"
+	"tcptop/internal/probe"
+	"tcptop/internal/table"
+)
+
+// plan is what the command line asks for, checked.
+type plan struct {
+	env    *Env
+	list   *column.List
+	probe  probe.Config
+	output output.Config
+	order  column.Order
+	family func(*table.Row) bool
+	filter *filter.Filter
+	top    int
+	count  int
+}
+
+// plan checks the flags and the words after them.
+func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args []string) (*plan, error) {
+	args, err := o.positionals(given, args)
+	if err != nil {
+		return nil, err
+	}
+	if o.backend.word == "diag" {
+		return nil, &failure{code: exitUnsupported, msg: "this build has no sock_diag backend yet", hint: "use --backend bpf"}
+	}
+	p := &plan{env: env, list: list, family: o.selection.family, top: int(o.top), count: int(o.count)}
+	flags, err := o.selection.filter(env, list)
+	if err != nil {
+		return nil, err
+	}
+	words, err := filter.Parse(strings.Join(args, " "), list)
+	if err != nil {
+		return nil, filterFailure("filter", err)
+	}
+	p.filter = filter.And(flags, words)
+	if p.order, err = list.ParseSort(o.sort); err != nil {
+		return nil, fieldFailure("--sort", err)
+	}
+	p.output = output.Config{Format: o.output.word, Style: column.Style{Bits: o.units.word == "bits"}, Local: env.Local}
+	if given.Changed("fields") {
+		if p.output.Fields, err = list.Pick(o.fields); err != nil {
+			return nil, fieldFailure("--fields", err)
+		}
+	}
+	tcp, udp := o.selection.protocols()
+	p.probe = probe.Config{
+		Interval:   time.Duration(o.interval),
+		TCP:        tcp,
+		UDP:        udp,
+		MaxConns:   int(o.maxConns),
+		UDPTimeout: time.Duration(o.udpTimeout),
+		Host:       env.Host,
+	}
+	return p, nil
+}
+
+// positionals takes [interval [count]] off args, as bcc's tools have them, and
+// returns the filter.
+func (o *options) positionals(given *pflag.FlagSet, args []string) ([]string, error) {
+	var interval seconds
+	if len(args) == 0 || interval.Set(args[0]) != nil && !isNumber(args[0]) {
+		return args, nil
+	}
+	if given.Changed("interval") {
+		return nil, usagef("to look for "+args[0]+" write port="+args[0],
+			"the interval is given twice: -d %v and %s", time.Duration(o.interval), args[0])
+	}
+	if err := o.interval.Set(args[0]); err != nil {
+		return nil, usagef("", "interval %q: %v", args[0], err)
+	}
+	if args = args[1:]; len(args) == 0 || !isNumber(args[0]) {
+		return args, nil
+	}
+	if given.Changed("count") {
+		return nil, usagef("to look for "+args[0]+" write port="+args[0],
+			"the count is given twice: -n %d and %s", o.count, args[0])
+	}
+	if err := o.count.Set(args[0]); err != nil {
+		return nil, usagef("", "count %q: %v", args[0], err)
+	}
+	return args[1:], nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
+}
+
+// fieldFailure says what is wrong with a field of flag.
+func fieldFailure(flag string, err error) error {
+	hint := "tcptop help fields lists them"
+	var f *column.FieldError
+	if errors.As(err, &f) && f.Hint != "" {
+		hint = f.Hint
+	}
+	return usagef(hint, "%s: %v", flag, err)
+}
+
+// filterFailure points at the part of what's value that is wrong.
+func filterFailure(what string, err error) error {
+	var f *filter.Error
+	if !errors.As(err, &f) {
+		return usagef("", "%s: %v", what, err)
+	}
+	hint := f.Hint
+	if hint == "" {
+		hint = "tcptop help filter shows how to write values"
+	}
+	pointer := strings.ReplaceAll(f.Pointer(), "\n", "\n  ")
+	return usagef(hint, "%s: %v\n  %s", what, f, pointer)
+}
+
+// choose returns the rows of s to print, in order.
+func (p *plan) choose(s *table.Snapshot) []*table.Row {
+	filtered := p.filter.Match(s)
+	keep := func(r *table.Row) bool { return p.family(r) && filtered(r) }
+	return s.Query(keep, p.order.Compare(s), p.top)
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"tcptop/internal/column"
+)
+
+// newRoot is the command tree.
+func newRoot(env *Env) *cobra.Command {
+	list, o := column.New(), newOptions()
+	root := &cobra.Command{
+		Use:           "tcptop",
+		Version:       env.Version,
+		Args:          cobra.ArbitraryArgs, // the filter
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := o.plan(env, list, cmd.Flags(), args)
+			if err != nil {
+				return err
+			}
+			return p.stream(cmd.Context())
+		},
+	}
+	groups := o.groups()
+	for _, g := range groups {
+		root.Flags().AddFlagSet(g.flags)
+	}
+	root.Flags().BoolP("help", "h", false, "show this help")
+	root.Flags().Bool("version", false, "show the version")
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetVersionTemplate(versionLine(env))
+	root.SetFlagErrorFunc(flagFailure)
+	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
+	root.AddCommand(versionCommand(env), fieldsTopic(list), filterTopic())
+	// Only a flag that is not declared fails here.
+	cobra.CheckErr(o.completions(root, list))
+	return root
+}
+
+func versionCommand(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(env.Stdout, versionLine(env))
+			return outcome(err)
+		},
+	}
+}
+
+func versionLine(env *Env) string {
+	return fmt.Sprintf("tcptop %s (%s %s/%s)\n", env.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// flagFailure says what is wrong with a flag in the words of the other errors.
+func flagFailure(cmd *cobra.Command, err error) error {
+	const help = "tcptop --help shows the flags"
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := column.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return usagef("did you mean --"+near+"?", "unknown flag: --%s", unknown.GetSpecifiedName())
+		}
+	case errors.As(err, &invalid):
+		cause := errors.Unwrap(invalid)
+		if _, ok := errors.AsType[*strconv.NumError](cause); ok {
+			cause = errors.New("not a number, or out of range")
+		}
+		return usagef(help, "--%s %q: %v", invalid.GetFlag().Name, invalid.GetValue(), cause)
+	}
+	return usagef(help, "%v", err)
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/enrich"
+	"tcptop/internal/output"
+	"tcptop/internal/table"
+)
+
+// lastTick is how long the last tick may take once the program has to end; with
+// detaching and the last word on stderr it ends within a second.
+const lastTick = 700 * time.Millisecond
+
+// run is the program: a sample, its names, the table, the lines.
+func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport) error {
+	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
+	// A connection that closed and the one that took its place are rows for a tick.
+	rows := table.New(table.Config{UDPTimeout: p.probe.UDPTimeout, MaxRows: 2 * p.probe.MaxConns})
+	ticks := 0
+	for sample, err := range source(ctx) {
+		if err != nil {
+			return err
+		}
+		names.Apply(sample)
+		rows.Apply(sample)
+		snap := rows.Snapshot()
+		if err := out.Write(snap, p.choose(snap)); err != nil {
+			return fmt.Errorf("write output: %w", err)
+		}
+		loss.tick(snap)
+		snap.Release()
+		if ticks++; ticks == p.count {
+			break
+		}
+	}
+	loss.end()
+	return nil
+}
+
+// stream opens the collector and runs until done or, if ctx ends and nobody
+// takes the output, without it.
+func (p *plan) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stdout := &gauge{w: p.env.Stdout}
+	out, err := output.New(stdout, p.list, p.output)
+	if err != nil {
+		return err
+	}
+	collector, err := p.env.Open(p.probe)
+	if err != nil {
+		return p.env.openFailure(err)
+	}
+	go onHangup(ctx, p.env.Stdout, cancel)
+	done := make(chan error, 1)
+	go func() {
+		for _, what := range collector.Missing() {
+			fmt.Fprint(p.env.Stderr, message("not measured here: "+what, ""))
+		}
+		done <- p.run(ctx, collector.Samples, out, &lossReport{stderr: p.env.Stderr})
+	}()
+
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done:
+		case <-time.After(lastTick):
+			// The loop may still read what the collector mapped: the kernel
+			// detaches it when the process exits.
+			return stdout.unfinished()
+		}
+	}
+	return errors.Join(outcome(err), detach(collector))
+}
+
+// outcome is err as Main prints it; a reader that has seen enough is none.
+func outcome(err error) error {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return &failure{code: exitRuntime, msg: err.Error()}
+}
+
+func detach(c Collector) error {
+	if err := c.Close(); err != nil {
+		return &failure{code: exitRuntime, msg: "detach: " + err.Error()}
+	}
+	return nil
+}
+
+// gauge knows whether a write is under way.
+type gauge struct {
+	w       io.Writer
+	writing atomic.Bool
+}
+
+func (g *gauge) Write(b []byte) (int, error) {
+	g.writing.Store(true)
+	defer g.writing.Store(false)
+	return g.w.Write(b)
+}
+
+// unfinished says what the last tick waited for. It is not an error of ours.
+func (g *gauge) unfinished() error {
+	msg := "the last tick was not ready in time"
+	if g.writing.Load() {
+		msg = "the reader of the output did not take the last tick"
+	}
+	return &failure{code: exitDone, msg: msg}
+}

@@ -1,0 +1,66 @@
+package output
+
+import (
+	"io"
+
+	"tcptop/internal/column"
+	"tcptop/internal/table"
+)
+
+// jsonlWriter prints one JSON object for each row and tick, keys in the order of
+// the fields. A missing value is null.
+type jsonlWriter struct {
+	sink
+	cols []*column.Column
+	keys [][]byte // what stands before each value, such as `,"pid":`
+	raw  []byte   // one text value before escaping
+}
+
+func newJSONL(w io.Writer, cols []*column.Column) *jsonlWriter {
+	j := &jsonlWriter{sink: sink{w: w}, cols: cols}
+	for i, c := range cols {
+		before := byte(',')
+		if i == 0 {
+			before = '{'
+		}
+		j.keys = append(j.keys, append(appendJSON([]byte{before}, []byte(c.Name)), ':'))
+	}
+	return j
+}
+
+// Write prints every row.
+func (w *jsonlWriter) Write(s *table.Snapshot, rows []*table.Row) error {
+	for _, r := range rows {
+		for i, c := range w.cols {
+			w.buf = append(w.buf, w.keys[i]...)
+			w.value(c, s, r)
+		}
+		w.buf = append(w.buf, '}', '\n')
+		w.lineEnd()
+	}
+	w.flush()
+	return w.err
+}
+
+func (w *jsonlWriter) value(c *column.Column, s *table.Snapshot, r *table.Row) {
+	var ok bool
+	switch {
+	case c.Text != nil:
+		if w.raw, ok = c.Text(w.raw[:0], s, r); ok {
+			w.buf = appendJSON(w.buf, w.raw)
+		}
+	case c.Kind == column.Time || c.Kind == column.IP:
+		// Neither has a character that JSON escapes.
+		w.buf = append(w.buf, '"')
+		if w.buf, ok = c.Append(w.buf, s, r); ok {
+			w.buf = append(w.buf, '"')
+		} else {
+			w.buf = w.buf[:len(w.buf)-1]
+		}
+	default:
+		w.buf, ok = c.Append(w.buf, s, r)
+	}
+	if !ok {
+		w.buf = append(w.buf, "null"...)
+	}
+}
