@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What kernel and user space share; bpf2go makes the Go types from these. */
+#pragma once
+
+/* How far a slot is in its life. Only OPEN slots have a socket behind them that may be read. */
+enum phase {
+	PHASE_FREE,
+	PHASE_OPEN,
+	PHASE_PENDING, /* closed, but nobody knows whose it was: user space looks for the owner, then reports it */
+	PHASE_DONE,    /* closed and reported; the socket may connect again */
+	PHASE_DYING,   /* UDP: out of the index, may still be counted into by a program that found it before */
+	PHASE_DEAD,    /* UDP: final, user space reports it in this tick */
+};
+
+enum owner_source {
+	OWNER_NONE,
+	OWNER_CONNECT,
+	OWNER_ACCEPT,
+	OWNER_FILES,
+};
+
+enum dir {
+	DIR_UNKNOWN,
+	DIR_IN,
+	DIR_OUT,
+	DIR_LISTEN,
+};
+
+enum conn_bits {
+	BIT_FIN_RECEIVED = 1 << 0, /* bytes_received counts the peer's FIN */
+	BIT_FIN_LOCAL = 1 << 1,    /* our side sent its FIN first */
+	BIT_FIN_REMOTE = 1 << 2,   /* the peer's FIN came first */
+	BIT_KERNEL = 1 << 3,       /* owned by the kernel itself */
+	BIT_APP_LIMITED = 1 << 4,
+	BIT_CWND_LIMITED = 1 << 5,
+};
+
+/*
+ * One cache line holds two of these: what a sweep reads of an idle socket.
+ * The cookie is written last when a slot is filled and first cleared when it is
+ * freed: a reader that sees the same cookie before and after has one socket's data.
+ */
+struct hot {
+	__u64 cookie;
+	__u64 sk;
+	__u64 stamp; /* tcp_sock.tcp_mstamp (us) at the last copy */
+	__u32 phase;
+	__u8 again;  /* copy once more even if the stamp stands still */
+	__u8 listen; /* listeners have no stamp: always copied */
+	__u16 unused;
+};
+
+/* One TCP socket, 256 bytes. For a listener send_queue, recv_queue and unsent are the
+ * backlog's limit, the backlog and the drops, as in ss(8) and inet_diag. */
+struct conn {
+	__u64 cookie;
+	__u64 start_ns; /* SYN sent or connection accepted; 0 when it is older than tcptop */
+	__u64 stamp_us; /* last packet either way */
+	__u64 bytes_sent, bytes_retrans, bytes_received;
+	__u64 pacing_rate;
+	__u64 cgroup;
+	__u64 segs_in, segs_out; /* the kernel's 32-bit counters, extended */
+	__u32 total_retrans, lost, reord_seen, srtt_us;
+	__u32 rttvar_us, min_rtt_us, cwnd, ssthresh;
+	__u32 mss, snd_wnd, rcv_wnd, send_queue;
+	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;
+	__u32 connect_us, chrono[3]; /* jiffies busy, limited by the peer's window, by our send buffer */
+	__u32 netns, uid;
+	__u32 ifindex, tgid;
+	__u32 pid_start; /* group leader's start since boot in 1/100 s */
+	__u16 gen;       /* connections of this socket before this one */
+	__u8 bits, err;  /* err: sk_err when it closed, an errno below 134 */
+	__u8 state, dir, owner_source, last_state;
+	__u16 lport, rport;
+	__u8 laddr[16], raddr[16];
+	char comm[16];
+	char cc[16];
+};
+
+/* A connection's end, through the ring. */
+struct closed {
+	struct conn c;
+	__u64 end_ns;
+};
+
+/* One UDP flow: a socket and a remote address. */
+struct flow {
+	__u64 key; /* hash of cookie, raddr, rport */
+	__u64 cookie;
+	__u64 tx_bytes, rx_bytes, tx_packets, rx_packets;
+	__u64 start_ns, last_ns;
+	__u8 raddr[16], laddr[16];
+	__u16 lport, rport;
+	__u32 netns;
+	__u64 cgroup;
+	__u32 uid, ifindex, tgid, pid_start;
+	char comm[16];
+	__u32 phase;
+	__u8 dir, owner_source, kernel, corked;
+};
+
+/* A time-wait or syn-recv socket: no counters, only identity. */
+struct mini {
+	__u64 cookie;
+	__u8 laddr[16], raddr[16];
+	__u16 lport, rport;
+	__u32 netns, uid, tgid, pid_start;
+	__u8 state, owner_source;
+	__u16 unused;
+	char comm[16];
+};
+
+/* What a full ring hides, summed by whose it was. */
+struct owner_key {
+	__u32 tgid, uid;
+	__u64 cgroup;
+	char comm[16];
+};
+
+struct owner_total {
+	__u64 conns, tx_bytes, rx_bytes;
+};
+
+/* Cumulative; in 64 bits also because a used 32-bit fetch-and-add compiles to a plain add. */
+struct counters {
+	__u64 slots_used;  /* high-water mark of the slot table */
+	__u64 flows_used;
+	__u64 opened, closed;
+	__u64 table_full;  /* connections that found no slot */
+	__u64 ring_full;   /* closed connections that found no room in the ring */
+	__u64 flows_full;  /* datagrams whose flow found no slot */
+	__u64 totals_full; /* rows that not even the totals had room for */
+	__u64 pending;     /* closed connections that wait for their owner */
+	__u64 unowned;     /* live connections without an owner */
+};
+
+/* Argument of the sweep programs; user space runs them over [start, start+n). */
+struct sweep_args {
+	__u32 start, n;
+	__u32 changed; /* in: how many entries of the list are used; out: the same after this run */
+	__u32 stale;
+	__u64 idle_ns; /* flows: idle for longer than this leave the table */
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* UDP flows: a socket and a remote address, with sums that the hooks on its calls add to. */
+#pragma once
+
+const volatile __u32 cfg_flows;
+const volatile __u32 cfg_flow_mask;
+
+static __always_inline struct flow *flow_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&tt_flows, &slot);
+}
+
+static __always_inline __u64 flow_key(__u64 cookie, const __u8 *raddr, __u16 rport)
+{
+	const __u64 *q = (const __u64 *)raddr;
+	__u64 key = scramble(scramble(scramble(cookie) ^ q[0]) ^ q[1] ^ ((__u64)rport << 32));
+
+	return key ? key : 1;
+}
+
+static __noinline long find_flow(__u64 key)
+{
+	__u64 hash = scramble(key);
+	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
+
+	for (int side = 0; side < 2; side++) {
+		__u32 k = at & cfg_flow_mask;
+		struct bucket *b = bpf_map_lookup_elem(&tt_flow_index, &k);
+
+		if (!b)
+			return -1;
+		for (int i = 0; i < BUCKET; i++) {
+			__u32 e = b->e[i], slot = (e & SLOT_MASK) - 1;
+			struct flow *f;
+
+			if (!(e & SLOT_MASK) || (e & ~SLOT_MASK) != tag)
+				continue;
+			f = flow_at(slot);
+			if (f && f->key == key)
+				return slot;
+		}
+		at = second_bucket(hash);
+	}
+	return -1;
+}
+
+static __always_inline void set_flow_owner(struct flow *f, __u8 source)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct task_struct *leader = t->group_leader;
+
+	f->owner_source = source;
+	bpf_probe_read_kernel(f->comm, sizeof(f->comm), leader->comm);
+	if (t->flags & PF_KTHREAD) {
+		f->kernel = 1;
+		return;
+	}
+	f->pid_start = leader->start_boottime / 10000000;
+	f->tgid = t->tgid;
+}
+
+static __always_inline struct flow *new_flow(struct sock *sk, __u64 key, __u64 cookie, const __u8 *raddr, __u16 rport,
+					     __u8 source)
+{
+	struct counters *n = counters();
+	long slot = n ? slot_alloc(&tt_flow_free, &n->flows_used, cfg_flows) : -1;
+	struct flow *f = slot < 0 ? NULL : flow_at(slot);
+
+	if (!f) {
+		COUNT(flows_full);
+		return NULL;
+	}
+	f->cookie = cookie;
+	f->tx_bytes = f->rx_bytes = f->tx_packets = f->rx_packets = 0;
+	f->tgid = f->pid_start = f->kernel = f->corked = 0;
+	f->last_ns = f->start_ns = bpf_ktime_get_ns();
+	__builtin_memcpy(f->raddr, raddr, 16);
+	f->rport = rport;
+	f->lport = sk->__sk_common.skc_num;
+	copy_addr(f->laddr, &sk->__sk_common, false);
+	f->netns = sk->__sk_common.skc_net.net->ns.inum;
+	f->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	f->uid = sk->sk_uid.val;
+	f->ifindex = sk->__sk_common.skc_bound_dev_if;
+	f->dir = source == OWNER_CONNECT ? DIR_OUT : DIR_IN;
+	f->owner_source = OWNER_NONE;
+	f->phase = PHASE_OPEN;
+	__sync_lock_test_and_set(&f->key, key);
+	if (index_add(&tt_flow_index, cfg_flow_mask, key, slot))
+		return f;
+	f->key = 0;
+	f->phase = PHASE_FREE;
+	bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
+	COUNT(flows_full);
+	return NULL;
+}
+
+/*
+ * The flow of a socket and a remote, new if need be. source says how current is
+ * concerned: OWNER_CONNECT sends, OWNER_ACCEPT receives, OWNER_NONE is softirq, where
+ * current is anybody.
+ */
+static __always_inline struct flow *flow_of(struct sock *sk, __u64 cookie, const __u8 *raddr, __u16 rport, __u8 source)
+{
+	__u64 key = flow_key(cookie, raddr, rport);
+	long slot = find_flow(key);
+	struct flow *f = slot >= 0 ? flow_at(slot) : new_flow(sk, key, cookie, raddr, rport, source);
+
+	if (f && source != OWNER_NONE && f->owner_source == OWNER_NONE)
+		set_flow_owner(f, source);
+	return f;
+}
+
+struct flow_state {
+	__u32 start;
+	__u64 now_ns, idle_ns;
+};
+
+static long age_flow(__u32 i, struct flow_state *s)
+{
+	__u32 slot = s->start + i;
+	struct flow *f = flow_at(slot);
+
+	if (!f)
+		return 1;
+	switch (f->phase) {
+	case PHASE_OPEN:
+		if (s->now_ns - f->last_ns < s->idle_ns || s->now_ns < f->last_ns)
+			break;
+		index_remove(&tt_flow_index, cfg_flow_mask, f->key, slot);
+		f->phase = PHASE_DYING;
+		break;
+	case PHASE_DYING:
+		f->phase = PHASE_DEAD;
+		break;
+	case PHASE_DEAD:
+		f->key = 0;
+		f->phase = PHASE_FREE;
+		bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
+		break;
+	}
+	return 0;
+}
+
+/*
+ * Ages the flows, a step per tick: idle ones leave the index first and are only
+ * reported a tick later, so that a datagram that was being counted is not lost.
+ */
+SEC("syscall")
+int tt_age_flows(struct sweep_args *a)
+{
+	struct flow_state s = {
+		.start = a->start,
+		.now_ns = bpf_ktime_get_ns(),
+		.idle_ns = a->idle_ns,
+	};
+
+	bpf_loop(a->n, age_flow, &s, 0);
+	return 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * From a 64-bit key to a slot number without a hash-map helper on the way.
+ *
+ * A key has two possible buckets of sixteen entries, one cache line each; an entry
+ * is eight bits of the key's hash and the slot number plus one. With four entries
+ * per slot a bucket holds four on average: that both of a key's are full does not
+ * happen before the slots themselves run out. The hash scrambles the key because
+ * cookies are sequential, and a run of old connections must not fill a window that
+ * new ones map to.
+ */
+#pragma once
+
+#define BUCKET 16
+#define SLOT_MASK 0xffffffu
+
+static __always_inline __u64 scramble(__u64 key)
+{
+	key ^= key >> 33;
+	key *= 0xff51afd7ed558ccdULL;
+	key ^= key >> 33;
+	key *= 0xc4ceb9fe1a85ec53ULL;
+	key ^= key >> 33;
+	return key;
+}
+
+static __always_inline __u32 first_bucket(__u64 hash)
+{
+	return (__u32)hash;
+}
+
+static __always_inline __u32 second_bucket(__u64 hash)
+{
+	return (__u32)(hash >> 24) * 0x9e3779b1u;
+}
+
+/* Puts an entry into a bucket; false when it is full. */
+static __always_inline bool bucket_add(struct bucket *b, __u32 entry)
+{
+	for (int i = 0; i < BUCKET; i++) {
+		if (b->e[i] == 0 && __sync_val_compare_and_swap(&b->e[i], 0, entry) == 0)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool bucket_remove(struct bucket *b, __u32 entry)
+{
+	for (int i = 0; i < BUCKET; i++) {
+		if (b->e[i] == entry) {
+			b->e[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __always_inline bool index_add(void *map, __u32 mask, __u64 key, __u32 slot)
+{
+	__u64 hash = scramble(key);
+	__u32 entry = (__u32)(hash >> 56) << 24 | ((slot + 1) & SLOT_MASK);
+	__u32 i = first_bucket(hash) & mask, j = second_bucket(hash) & mask;
+	struct bucket *b = bpf_map_lookup_elem(map, &i);
+
+	if (b && bucket_add(b, entry))
+		return true;
+	b = bpf_map_lookup_elem(map, &j);
+	return b && bucket_add(b, entry);
+}
+
+static __always_inline void index_remove(void *map, __u32 mask, __u64 key, __u32 slot)
+{
+	__u64 hash = scramble(key);
+	__u32 entry = (__u32)(hash >> 56) << 24 | ((slot + 1) & SLOT_MASK);
+	__u32 i = first_bucket(hash) & mask, j = second_bucket(hash) & mask;
+	struct bucket *b = bpf_map_lookup_elem(map, &i);
+
+	if (b && bucket_remove(b, entry))
+		return;
+	b = bpf_map_lookup_elem(map, &j);
+	if (b)
+		bucket_remove(b, entry);
+}
+
+/* A slot that is nobody's: one that was freed, else one that was never used; -1 when there is none. */
+static __always_inline long slot_alloc(void *free, __u64 *used, __u32 max)
+{
+	__u32 slot;
+
+	if (bpf_map_pop_elem(free, &slot) == 0)
+		return slot;
+	if (*used >= max)
+		return -1;
+	__u64 n = __sync_fetch_and_add(used, 1);
+	if (n < max)
+		return n;
+	__sync_fetch_and_add(used, -1);
+	return -1;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* How a TCP connection comes, goes, and is reported. */
+#pragma once
+
+const volatile __u64 cfg_ring_wake; /* bytes in the ring at which user space is woken to empty it */
+
+/* Sums a row that could not be delivered, by whose it was. */
+static __always_inline void add_total(struct owner_key *k, __u64 tx, __u64 rx)
+{
+	struct owner_total zero = {}, *t = bpf_map_lookup_elem(&tt_totals, k);
+
+	if (!t && bpf_map_update_elem(&tt_totals, k, &zero, BPF_NOEXIST)) {
+		/* too many owners: user and cgroup still tell whose it was */
+		k->tgid = 0;
+		__builtin_memset(k->comm, 0, sizeof(k->comm));
+		bpf_map_update_elem(&tt_totals, k, &zero, BPF_NOEXIST);
+	}
+	if (!t)
+		t = bpf_map_lookup_elem(&tt_totals, k);
+	if (!t) {
+		COUNT(totals_full);
+		return;
+	}
+	__sync_fetch_and_add(&t->conns, 1);
+	__sync_fetch_and_add(&t->tx_bytes, tx);
+	__sync_fetch_and_add(&t->rx_bytes, rx);
+}
+
+/* No wake-up per connection: user space empties the ring each tick, and in between only when it fills. */
+static __always_inline __u64 ring_flags(void)
+{
+	if (bpf_ringbuf_query(&tt_ring, BPF_RB_AVAIL_DATA) >= cfg_ring_wake)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void lose_row(struct conn *c, struct late_owner *late, struct sock *sk, struct tcp_sock *tp)
+{
+	struct owner_key k = {};
+
+	COUNT(ring_full);
+	k.uid = sk->sk_uid.val;
+	k.cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	if (c) {
+		k.tgid = c->tgid;
+		__builtin_memcpy(k.comm, c->comm, sizeof(k.comm));
+	} else if (late) {
+		k.tgid = late->tgid;
+		__builtin_memcpy(k.comm, late->comm, sizeof(k.comm));
+	}
+	add_total(&k, tp->bytes_sent - tp->bytes_retrans, tp->bytes_received - fin_received(sk));
+}
+
+static __always_inline void apply_late(struct conn *c, struct late_owner *late)
+{
+	c->tgid = late->tgid;
+	c->pid_start = late->pid_start;
+	c->owner_source = late->source;
+	c->start_ns = late->start_ns;
+	c->dir = late->dir;
+	c->bits |= late->bits;
+	__builtin_memcpy(c->comm, late->comm, sizeof(c->comm));
+}
+
+/* Sends a connection's last row. c is its slot, or NULL when the table had no room for it. */
+static __always_inline void report_closed(struct conn *c, struct sock *sk, struct tcp_sock *tp, __u64 cookie, __u8 last)
+{
+	struct closed *o = bpf_ringbuf_reserve(&tt_ring, sizeof(*o), 0);
+	struct late_owner *late = c ? NULL : bpf_map_lookup_elem(&tt_late, &cookie);
+
+	COUNT(closed);
+	if (!o) {
+		lose_row(c, late, sk, tp);
+		return;
+	}
+	if (c) {
+		__builtin_memcpy(&o->c, c, sizeof(o->c));
+	} else {
+		clear_conn(&o->c);
+		o->c.cookie = cookie;
+		o->c.dir = direction(tp, last);
+		if (late)
+			apply_late(&o->c, late);
+		copy_cc(&o->c, tp);
+	}
+	copy_identity(&o->c, sk);
+	copy_counters(&o->c, tp, sk);
+	o->c.state = TCP_CLOSE;
+	o->c.last_state = last;
+	o->c.err = sk->sk_err;
+	o->end_ns = bpf_ktime_get_ns();
+	bpf_ringbuf_submit(o, ring_flags());
+	if (late)
+		bpf_map_delete_elem(&tt_late, &cookie);
+}
+
+/*
+ * Gives a socket a slot. source is OWNER_NONE where current is not the owner (softirq,
+ * iterators). A connection that finds no slot leaves its owner in tt_late.
+ */
+static __always_inline long track(struct sock *sk, __u64 cookie, __u8 state, __u8 source, __u64 start_ns)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn *c;
+	struct hot *h;
+	long slot;
+
+	if (!tp)
+		return -1;
+	slot = take_slot();
+	if (slot < 0)
+		return -1;
+	c = conn_at(slot);
+	h = hot_at(slot);
+	if (!c || !h)
+		return -1;
+	clear_conn(c);
+	c->cookie = cookie;
+	c->start_ns = start_ns;
+	if (source)
+		set_owner_current(c, source);
+	copy_identity(c, sk);
+	copy_cc(c, tp);
+	if (state == TCP_LISTEN)
+		copy_listener(c, sk);
+	else
+		copy_counters(c, tp, sk);
+	c->state = state;
+	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
+		c->bits |= BIT_FIN_REMOTE;
+	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, state);
+	return publish(slot, h, sk, cookie, state == TCP_LISTEN) ? slot : -1;
+}
+
+/* The same socket connects again: a new connection in the old slot. */
+static __always_inline void reopen(long slot, struct hot *h, struct conn *c, struct sock *sk, __u8 state)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 cookie = c->cookie;
+	__u16 gen = c->gen + 1;
+
+	if (!tp)
+		return;
+	clear_conn(c);
+	c->cookie = cookie;
+	c->gen = gen;
+	c->start_ns = bpf_ktime_get_ns();
+	set_owner_current(c, OWNER_CONNECT);
+	copy_identity(c, sk);
+	copy_cc(c, tp);
+	c->state = state;
+	c->dir = state == TCP_LISTEN ? DIR_LISTEN : DIR_OUT;
+	h->listen = state == TCP_LISTEN;
+	h->stamp = 0;
+	h->again = 1;
+	h->phase = PHASE_OPEN;
+}
+
+static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, __u8 bits)
+{
+	struct late_owner l = {};
+	struct task_struct *t = bpf_get_current_task_btf();
+
+	l.source = source;
+	l.dir = dir;
+	l.bits = bits;
+	l.start_ns = source == OWNER_CONNECT ? bpf_ktime_get_ns() : 0;
+	bpf_probe_read_kernel(l.comm, sizeof(l.comm), t->group_leader->comm);
+	if (t->flags & PF_KTHREAD) {
+		l.bits |= BIT_KERNEL;
+	} else {
+		l.tgid = t->tgid;
+		l.pid_start = t->group_leader->start_boottime / 10000000;
+	}
+	bpf_map_update_elem(&tt_late, &cookie, &l, BPF_NOEXIST);
+}
+
+/*
+ * Is current the process that closes this socket? close() marks the socket shut
+ * both ways before it changes the state, and holds the socket's lock; a state
+ * change in softirq has neither. Never take current without this.
+ */
+static __always_inline bool closing_here(struct sock *sk)
+{
+	return sk->sk_lock.owned && sk->sk_shutdown == SHUTDOWN_MASK;
+}
+
+/* A connection has ended: its counters are final. */
+static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8 last)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn *c;
+	struct hot *h;
+
+	if (!tp)
+		return;
+	if (slot < 0) {
+		if (last != TCP_SYN_RECV) /* a handshake that was never finished was never a connection */
+			report_closed(NULL, sk, tp, cookie, last);
+		return;
+	}
+	c = conn_at(slot);
+	h = hot_at(slot);
+	if (!c || !h || h->phase != PHASE_OPEN)
+		return;
+	if (!owned(c) && closing_here(sk))
+		set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+	if (owned(c)) {
+		h->phase = PHASE_DONE;
+		report_closed(c, sk, tp, cookie, last);
+		return;
+	}
+	copy_counters(c, tp, sk);
+	c->state = TCP_CLOSE;
+	c->last_state = last;
+	c->err = sk->sk_err;
+	h->phase = PHASE_PENDING;
+	COUNT(pending);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* All maps. User space sets max_entries before loading; the sizes here are placeholders. */
+#pragma once
+
+/* Slot table of TCP sockets. Written by lifecycle hooks and sweep, read by user space through mmap. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hot);
+} tt_hot SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct conn);
+} tt_slots SEC(".maps");
+
+/* Slots that moved in this sweep. An array's elements are 8 bytes at least: sixteen slot numbers in each save half. */
+struct slot_list {
+	__u32 slot[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slot_list);
+} tt_changed SEC(".maps");
+
+/* Index from socket cookie to slot: two possible buckets of one cache line each. */
+struct bucket {
+	__u32 e[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} tt_index SEC(".maps");
+
+/* Slots that were used and are free again; never-used ones are handed out by counters.slots_used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} tt_free SEC(".maps");
+
+/* The same three for UDP flows; user space reads the flows through mmap, without a list. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow);
+} tt_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} tt_flow_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} tt_flow_free SEC(".maps");
+
+/* Closed connections on their way to user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} tt_ring SEC(".maps");
+
+/* Counters, one element, read through mmap. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} tt_counters SEC(".maps");
+
+/* Rows that the ring had no room for, by owner. Read by user space when counters.ring_full moves. Not an LRU:
+ * that would forget without a word. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct owner_key);
+	__type(value, struct owner_total);
+} tt_totals SEC(".maps");
+
+/* Owners of connections that found no slot, so that their last row still names them. */
+struct late_owner {
+	__u32 tgid, pid_start;
+	char comm[16];
+	__u64 start_ns;
+	__u8 source, dir, bits;
+	__u8 unused[5];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct late_owner);
+} tt_late SEC(".maps");
+
+/* What one hook of a send call knows and the next one needs: the peer, the datagrams. */
+struct call {
+	__u64 peer_cookie, gso_cookie;
+	__u8 addr[16];
+	__u16 port;
+	__u16 gso_segs;
+	__u32 unused;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct call);
+} tt_call SEC(".maps");
+
+/* Datagrams that wait in a socket's receive queue: where each is from and what it holds. */
+#define LETTERS 32
+struct letter {
+	__u8 addr[16];
+	__u16 port;
+	__u16 segs;
+	__u32 len;
+} __attribute__((aligned(8)));
+struct mailbox {
+	struct bpf_spin_lock lock;
+	__u32 head, tail;
+	struct letter letters[LETTERS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct mailbox);
+} tt_mail SEC(".maps");

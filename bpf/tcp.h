@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* TCP: slots, what is copied from a socket, and whose it is. */
+#pragma once
+
+const volatile __u32 cfg_slots;      /* slots in the table */
+const volatile __u32 cfg_index_mask; /* buckets of the index, less one */
+
+static __always_inline struct counters *counters(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&tt_counters, &zero);
+}
+
+#define COUNT(field)                                       \
+	({                                                 \
+		struct counters *n_ = counters();          \
+		if (n_)                                    \
+			__sync_fetch_and_add(&n_->field, 1); \
+	})
+#define UNCOUNT(field)                                      \
+	({                                                  \
+		struct counters *n_ = counters();           \
+		if (n_)                                     \
+			__sync_fetch_and_add(&n_->field, -1); \
+	})
+
+static __always_inline struct hot *hot_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&tt_hot, &slot);
+}
+
+static __always_inline struct conn *conn_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&tt_slots, &slot);
+}
+
+/* The slot of a cookie, or -1. */
+static __noinline long find_slot(__u64 cookie)
+{
+	__u64 hash = scramble(cookie);
+	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
+
+	for (int side = 0; side < 2; side++) {
+		__u32 k = at & cfg_index_mask;
+		struct bucket *b = bpf_map_lookup_elem(&tt_index, &k);
+
+		if (!b)
+			return -1;
+		for (int i = 0; i < BUCKET; i++) {
+			__u32 e = b->e[i], slot = (e & SLOT_MASK) - 1;
+			struct hot *h;
+
+			if (!(e & SLOT_MASK) || (e & ~SLOT_MASK) != tag)
+				continue;
+			h = hot_at(slot);
+			if (h && h->cookie == cookie)
+				return slot;
+		}
+		at = second_bucket(hash);
+	}
+	return -1;
+}
+
+static __always_inline __u64 cookie_of(struct sock *sk)
+{
+	return sk->__sk_common.skc_cookie.counter;
+}
+
+static __always_inline bool owned(const struct conn *c)
+{
+	return c->tgid || (c->bits & BIT_KERNEL);
+}
+
+static __always_inline void set_owner(struct conn *c, struct task_struct *t, __u8 source)
+{
+	struct task_struct *leader = t->group_leader;
+
+	c->owner_source = source;
+	bpf_probe_read_kernel(c->comm, sizeof(c->comm), leader->comm);
+	if (t->flags & PF_KTHREAD) {
+		c->bits |= BIT_KERNEL;
+		return;
+	}
+	c->pid_start = leader->start_boottime / 10000000;
+	c->tgid = t->tgid;
+}
+
+static __always_inline void set_owner_current(struct conn *c, __u8 source)
+{
+	set_owner(c, bpf_get_current_task_btf(), source);
+}
+
+static __always_inline void copy_addr(__u8 *dst, const struct sock_common *k, bool remote)
+{
+	__u32 *d = (__u32 *)dst;
+
+	if (k->skc_family == AF_INET) {
+		d[0] = 0;
+		d[1] = 0;
+		d[2] = 0xffff0000; /* ::ffff:0:0/96 as it lies in memory on a little-endian machine */
+		d[3] = remote ? k->skc_daddr : k->skc_rcv_saddr;
+		return;
+	}
+	const struct in6_addr *a = remote ? &k->skc_v6_daddr : &k->skc_v6_rcv_saddr;
+	d[0] = a->in6_u.u6_addr32[0];
+	d[1] = a->in6_u.u6_addr32[1];
+	d[2] = a->in6_u.u6_addr32[2];
+	d[3] = a->in6_u.u6_addr32[3];
+}
+
+static __always_inline void copy_identity(struct conn *c, struct sock *sk)
+{
+	struct sock_common *k = &sk->__sk_common;
+
+	c->lport = k->skc_num;
+	if (!c->lport) /* CLOSE gives the port back before it says so */
+		c->lport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	c->rport = bpf_ntohs(k->skc_dport);
+	copy_addr(c->laddr, k, false);
+	copy_addr(c->raddr, k, true);
+	c->netns = k->skc_net.net->ns.inum;
+	c->ifindex = k->skc_bound_dev_if;
+	c->uid = sk->sk_uid.val;
+	c->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+}
+
+static __always_inline void copy_listener(struct conn *c, struct sock *sk)
+{
+	c->send_queue = sk->sk_max_ack_backlog;
+	c->recv_queue = sk->sk_ack_backlog;
+	c->unsent = sk->sk_drops.counter;
+}
+
+static __always_inline __u8 fin_received(struct sock *sk)
+{
+	/* tcp_fin() sets SOCK_DONE right after it took the FIN's sequence number, which bytes_received counts */
+	return sk->__sk_common.skc_flags >> SOCK_DONE_BIT & 1;
+}
+
+/* Counters and gauges: everything that moves. */
+static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
+{
+	c->stamp_us = tp->tcp_mstamp;
+	c->bytes_sent = tp->bytes_sent;
+	c->bytes_retrans = tp->bytes_retrans;
+	c->bytes_received = tp->bytes_received;
+	c->segs_in += (__u32)(tp->segs_in - (__u32)c->segs_in);
+	c->segs_out += (__u32)(tp->segs_out - (__u32)c->segs_out);
+	c->total_retrans = tp->total_retrans;
+	c->lost = tp->lost;
+	c->reord_seen = tp->reord_seen;
+	c->srtt_us = tp->srtt_us >> 3;
+	c->rttvar_us = tp->rttvar_us >> 2;
+	c->min_rtt_us = tp->rtt_min.s[0].v;
+	c->cwnd = tp->snd_cwnd;
+	c->ssthresh = tp->snd_ssthresh;
+	c->mss = tp->mss_cache;
+	c->snd_wnd = tp->snd_wnd;
+	c->rcv_wnd = tp->rcv_wnd;
+	c->send_queue = tp->write_seq - tp->snd_una;
+	c->unsent = tp->write_seq - tp->snd_nxt;
+	c->recv_queue = tp->rcv_nxt - tp->copied_seq;
+	c->rate_delivered = tp->rate_delivered;
+	c->rate_interval_us = tp->rate_interval_us;
+	c->chrono[0] = tp->chrono_stat[0];
+	c->chrono[1] = tp->chrono_stat[1];
+	c->chrono[2] = tp->chrono_stat[2];
+	c->pacing_rate = sk->sk_pacing_rate;
+	c->state = sk->__sk_common.skc_state;
+	c->bits &= ~(BIT_FIN_RECEIVED | BIT_APP_LIMITED | BIT_CWND_LIMITED);
+	if (fin_received(sk)) {
+		c->bits |= BIT_FIN_RECEIVED;
+		if (c->recv_queue)
+			c->recv_queue--; /* the FIN itself is not data to be read */
+	}
+	if (BPF_CORE_READ_BITFIELD(tp, rate_app_limited))
+		c->bits |= BIT_APP_LIMITED;
+	if (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited))
+		c->bits |= BIT_CWND_LIMITED;
+}
+
+static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
+{
+	bpf_probe_read_kernel(c->cc, sizeof(c->cc), tp->inet_conn.icsk_ca_ops->name);
+}
+
+/*
+ * Who opened a connection that is older than tcptop. The handshake acknowledged the
+ * client's SYN, which bytes_acked counts (tcp_snd_una_update), but a server's socket
+ * starts after its own: so the client's is one ahead of the payload.
+ */
+static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
+{
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
+	__u64 acked = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+
+	if (state == TCP_LISTEN)
+		return DIR_LISTEN;
+	if (state == TCP_SYN_SENT)
+		return DIR_OUT;
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return DIR_UNKNOWN; /* our FIN is counted too: no longer decidable */
+	if (acked == sent + 1)
+		return DIR_OUT;
+	return acked == sent ? DIR_IN : DIR_UNKNOWN;
+}
+
+/* Takes a slot for a socket; the caller fills it and calls publish(). */
+static __always_inline long take_slot(void)
+{
+	struct counters *n = counters();
+	long slot;
+
+	if (!n)
+		return -1;
+	slot = slot_alloc(&tt_free, &n->slots_used, cfg_slots);
+	if (slot < 0)
+		__sync_fetch_and_add(&n->table_full, 1);
+	return slot;
+}
+
+static __always_inline void free_slot(__u32 slot, struct hot *h, __u64 cookie)
+{
+	index_remove(&tt_index, cfg_index_mask, cookie, slot);
+	h->phase = PHASE_FREE;
+	h->sk = 0;
+	__sync_lock_test_and_set(&h->cookie, 0);
+	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
+}
+
+static __always_inline void clear_conn(struct conn *c)
+{
+	__u64 *q = (__u64 *)c;
+
+	for (int i = 0; i < (int)(sizeof(*c) / sizeof(*q)); i++)
+		q[i] = 0;
+}
+
+/* From here on sweeps and lookups see the slot. */
+static __always_inline bool publish(__u32 slot, struct hot *h, struct sock *sk, __u64 cookie, bool listen)
+{
+	h->stamp = 0;
+	h->again = 1;
+	h->listen = listen;
+	h->sk = (__u64)sk;
+	h->phase = PHASE_OPEN;
+	__sync_lock_test_and_set(&h->cookie, cookie);
+	if (index_add(&tt_index, cfg_index_mask, cookie, slot))
+		return true;
+	COUNT(table_full);
+	h->phase = PHASE_FREE;
+	h->sk = 0;
+	__sync_lock_test_and_set(&h->cookie, 0);
+	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
+	return false;
+}

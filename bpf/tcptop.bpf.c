@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * tcptop in the kernel. TCP is not probed where data flows: struct tcp_sock counts
+ * everything already (RFC 4898), and a program that user space runs once a tick
+ * copies what moved. Only what happens once per connection is hooked. UDP keeps no
+ * counters, so its send and receive calls are (udp.h).
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+#include "conn.h"
+#include "maps.h"
+#include "index.h"
+#include "tcp.h"
+#include "lifecycle.h"
+#include "sweep.h"
+#include "inventory.h"
+#include "flow.h"
+#include "udp_send.h"
+#include "udp_recv.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Types that no map has, kept in the object's BTF for bpf2go. */
+const struct closed *type_closed __attribute__((unused));
+const struct mini *type_mini __attribute__((unused));
+const struct sweep_args *type_sweep_args __attribute__((unused));
+
+/*
+ * Why this hook: every TCP state change passes here, whoever causes it, on every
+ * kernel since 4.16, and tp_btf needs neither kprobes nor trampolines. It runs
+ * before the state is stored (inet_sk_state_store, net/ipv4/af_inet.c).
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct conn *c;
+	struct hot *h;
+	__u64 cookie;
+	long slot;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	cookie = bpf_get_socket_cookie(sk);
+	slot = find_slot(cookie);
+	if (newstate == TCP_CLOSE) {
+		if (oldstate != TCP_CLOSE)
+			ended(sk, cookie, slot, oldstate);
+		return 0;
+	}
+	if (newstate == TCP_SYN_RECV && slot < 0)
+		return 0; /* fast open's child: a connection once its handshake is done */
+	if (slot < 0) {
+		bool here = newstate == TCP_SYN_SENT || newstate == TCP_LISTEN || newstate == TCP_FIN_WAIT1 ||
+			    newstate == TCP_LAST_ACK;
+		bool born = newstate == TCP_SYN_SENT || newstate == TCP_LISTEN ||
+			    (newstate == TCP_ESTABLISHED && oldstate == TCP_SYN_RECV);
+		__u8 source = !here ? OWNER_NONE :
+			      newstate == TCP_SYN_SENT || newstate == TCP_LISTEN ? OWNER_CONNECT : OWNER_ACCEPT;
+
+		if (born)
+			COUNT(opened);
+		slot = track(sk, cookie, newstate, source, born ? bpf_ktime_get_ns() : 0);
+		if (slot < 0 && here)
+			remember_late(cookie, source, newstate == TCP_SYN_SENT ? DIR_OUT : DIR_UNKNOWN,
+				      newstate == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL :
+				      newstate == TCP_LAST_ACK	? BIT_FIN_REMOTE :
+								  0);
+		return 0;
+	}
+	c = conn_at(slot);
+	h = hot_at(slot);
+	if (!c || !h)
+		return 0;
+	if (h->phase != PHASE_OPEN) {
+		if (newstate == TCP_SYN_SENT || newstate == TCP_LISTEN) {
+			COUNT(opened);
+			reopen(slot, h, c, sk, newstate);
+		}
+		return 0;
+	}
+	switch (newstate) {
+	case TCP_ESTABLISHED:
+		copy_identity(c, sk); /* the local port and address are chosen after SYN_SENT */
+		if (oldstate == TCP_SYN_SENT && c->start_ns)
+			c->connect_us = (bpf_ktime_get_ns() - c->start_ns) / 1000;
+		break;
+	case TCP_FIN_WAIT1:
+		/* only close(), shutdown() and exit lead here, in the process' own context */
+		c->bits |= BIT_FIN_LOCAL;
+		if (!owned(c))
+			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		break;
+	case TCP_LAST_ACK:
+		/* likewise */
+		if (!owned(c))
+			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		break;
+	case TCP_CLOSE_WAIT:
+		c->bits |= BIT_FIN_REMOTE;
+		break;
+	}
+	c->state = newstate;
+	h->stamp = 0; /* the state has moved even if no counter has */
+	h->again = 1;
+	return 0;
+}
+
+/*
+ * Why this hook: a slot lives as long as its socket, which may outlive its
+ * connection; this is where every TCP socket ends (tcp_v4_destroy_sock, also for
+ * IPv6), since 4.16. It also catches a CLOSE that came while the inventory was
+ * putting the socket in.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tt_destroy_sock, struct sock *sk)
+{
+	__u64 cookie = cookie_of(sk);
+	struct tcp_sock *tp;
+	struct conn *c;
+	struct hot *h;
+	long slot;
+
+	if (!cookie)
+		return 0;
+	slot = find_slot(cookie);
+	if (slot < 0)
+		return 0;
+	c = conn_at(slot);
+	h = hot_at(slot);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!c || !h || !tp)
+		return 0;
+	if (__sync_val_compare_and_swap(&h->phase, PHASE_OPEN, PHASE_DONE) == PHASE_OPEN) {
+		report_closed(c, sk, tp, cookie, c->state);
+	} else if (h->phase == PHASE_PENDING) {
+		__u8 last = c->last_state;
+
+		if (closing_here(sk))
+			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		if (__sync_val_compare_and_swap(&h->phase, PHASE_PENDING, PHASE_DONE) == PHASE_PENDING) {
+			UNCOUNT(pending);
+			report_closed(c, sk, tp, cookie, last);
+		}
+	}
+	free_slot(slot, h, cookie);
+	return 0;
+}

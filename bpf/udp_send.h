@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What UDP sends. Bytes come from the socket layer's tracepoint, which knows the
+ * socket and what was really sent; the peer and the number of datagrams come from
+ * hooks inside the same call, kept for it in the task's storage.
+ */
+#pragma once
+
+static __always_inline struct call *this_call(__u64 flags)
+{
+	return bpf_task_storage_get(&tt_call, bpf_get_current_task_btf(), 0, flags);
+}
+
+/* The peer that a connected socket has; false for an unconnected one. */
+static __always_inline bool connected_peer(struct sock *sk, __u8 *addr, __u16 *port)
+{
+	if (!sk->__sk_common.skc_dport)
+		return false;
+	copy_addr(addr, &sk->__sk_common, true);
+	*port = bpf_ntohs(sk->__sk_common.skc_dport);
+	return true;
+}
+
+/*
+ * How many datagrams did this send call begin? One, but none where it goes on
+ * writing a corked one (MSG_MORE, UDP_CORK), and all of a segmented one (GSO).
+ */
+static __always_inline __u32 datagrams_sent(struct sock *sk, struct flow *f, struct call *call, __u64 cookie, int len)
+{
+	struct udp_sock *up = (struct udp_sock *)sk;
+	int pending = BPF_CORE_READ(up, pending);
+	__u32 n = 1;
+
+	if (pending)
+		n = BPF_CORE_READ(up, inet.cork.base.length) <= (unsigned int)len + 8;
+	else if (f->corked)
+		n = 0;
+	f->corked = pending != 0;
+	if (call && call->gso_segs && call->gso_cookie == cookie) {
+		n = call->gso_segs;
+		call->gso_segs = 0;
+	}
+	return n;
+}
+
+/*
+ * Why this hook: the return value of every send on every socket, from write(2) to
+ * io_uring, with the socket (call_trace_sock_send_length, net/socket.c, since 6.3).
+ * It also runs for TCP, where it costs a compare.
+ */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
+{
+	struct call *call;
+	struct flow *f;
+	__u8 addr[16] = {};
+	__u16 port = 0;
+	__u64 cookie;
+
+	if (sk->sk_protocol != IPPROTO_UDP || ret < 0)
+		return 0;
+	cookie = bpf_get_socket_cookie(sk);
+	call = this_call(0);
+	if (call && call->peer_cookie == cookie) {
+		__builtin_memcpy(addr, call->addr, 16);
+		port = call->port;
+		call->peer_cookie = 0;
+	} else {
+		connected_peer(sk, addr, &port);
+	}
+	f = flow_of(sk, cookie, addr, port, OWNER_CONNECT);
+	if (!f)
+		return 0;
+	__sync_fetch_and_add(&f->tx_bytes, ret);
+	__sync_fetch_and_add(&f->tx_packets, datagrams_sent(sk, f, call, cookie, ret));
+	f->last_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * Why this hook: of a segmented send (UDP_SEGMENT, by socket option or by message)
+ * only the packet knows the number of datagrams. Every packet passes here; all but
+ * UDP's segmented ones leave after one look.
+ */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(tt_dev_queue, struct sk_buff *skb)
+{
+	struct skb_shared_info *info = (struct skb_shared_info *)(skb->head + skb->end);
+	struct call *call;
+	struct sock *sk;
+
+	if (!(BPF_CORE_READ(info, gso_type) & SKB_GSO_UDP_L4))
+		return 0;
+	sk = skb->sk;
+	if (!sk)
+		return 0;
+	call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!call)
+		return 0;
+	call->gso_cookie = cookie_of(sk);
+	call->gso_segs = BPF_CORE_READ(info, gso_segs);
+	return 0;
+}
+
+/*
+ * Why these hooks: they are UDP's alone, run only for sends that name their peer,
+ * and know it as the program said it, before any translation (udp_sendmsg, since
+ * 4.18).
+ */
+SEC("cgroup/sendmsg4")
+int tt_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct call *call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 *d;
+
+	if (!call)
+		return 1;
+	d = (__u32 *)call->addr;
+	d[0] = d[1] = 0;
+	d[2] = 0xffff0000;
+	d[3] = ctx->user_ip4;
+	call->port = bpf_ntohs(ctx->user_port);
+	call->peer_cookie = bpf_get_socket_cookie(ctx);
+	return 1;
+}
+
+SEC("cgroup/sendmsg6")
+int tt_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct call *call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 *d;
+
+	if (!call)
+		return 1;
+	d = (__u32 *)call->addr;
+	d[0] = ctx->user_ip6[0];
+	d[1] = ctx->user_ip6[1];
+	d[2] = ctx->user_ip6[2];
+	d[3] = ctx->user_ip6[3];
+	call->port = bpf_ntohs(ctx->user_port);
+	call->peer_cookie = bpf_get_socket_cookie(ctx);
+	return 1;
+}
+

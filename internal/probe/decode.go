@@ -1,0 +1,173 @@
+package probe
+
+import (
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+)
+
+// Bits of tcptopConn.Bits, as in bpf/conn.h.
+const (
+	bitFinReceived = 1 << iota
+	bitFinLocal
+	bitFinRemote
+	bitKernel
+)
+
+const hasTCP = conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID |
+	conn.HasRaddr | conn.HasCgroup | conn.HasSettings
+
+// decodeConn fills c from a slot. It allocates nothing.
+func decodeConn(c *conn.Conn, s *tcptopConn) {
+	*c = conn.Conn{
+		ID:     conn.ID{Cookie: s.Cookie, Serial: uint64(s.Gen)},
+		Has:    hasTCP,
+		Proto:  conn.TCP,
+		State:  conn.State(s.State),
+		Dir:    conn.Dir(s.Dir),
+		Laddr:  s.Laddr,
+		Raddr:  s.Raddr,
+		Lport:  s.Lport,
+		Rport:  s.Rport,
+		NetNS:  s.Netns,
+		UID:    s.Uid,
+		Cgroup: s.Cgroup,
+		Owner: conn.Owner{
+			PID:    s.Tgid,
+			Start:  s.PidStart,
+			Comm:   name(&s.Comm),
+			Source: conn.OwnerSource(s.OwnerSource),
+			Kernel: s.Bits&bitKernel != 0,
+		},
+		Ifindex: s.Ifindex,
+		Opened:  int64(s.StartNs),
+	}
+	if c.State == conn.Listen || c.Dir == conn.DirListen {
+		c.Has = conn.HasUID | conn.HasCgroup | conn.HasBacklog | conn.HasDrops
+		c.Backlog, c.BacklogMax, c.Drops = s.RecvQueue, s.SendQueue, s.Unsent
+		return
+	}
+	c.TxBytes = s.BytesSent - s.BytesRetrans
+	c.RxBytes = s.BytesReceived - uint64(s.Bits&bitFinReceived)
+	c.TxPackets, c.RxPackets = s.SegsOut, s.SegsIn
+	c.RetransBytes, c.RetransPackets = s.BytesRetrans, s.TotalRetrans
+	c.LostPackets, c.ReorderedPackets = s.Lost, s.ReordSeen
+	decodePath(c, s)
+}
+
+func decodePath(c *conn.Conn, s *tcptopConn) {
+	c.RTT, c.RTTVar, c.ConnectTime = s.SrttUs, s.RttvarUs, s.ConnectUs
+	if c.RTT > 0 && s.MinRttUs != ^uint32(0) { // ~0 until the first measurement (minmax_reset in tcp_init_sock)
+		c.MinRTT = s.MinRttUs
+	}
+	c.Cwnd, c.Ssthresh, c.MSS = s.Cwnd, s.Ssthresh, s.Mss
+	c.SndWnd, c.RcvWnd = s.SndWnd, s.RcvWnd
+	if s.PacingRate != ^uint64(0) {
+		c.PacingRate = s.PacingRate
+	}
+	if s.RateIntervalUs > 0 { // tcp_compute_delivery_rate, net/ipv4/tcp.c
+		c.DeliveryRate = uint64(s.RateDelivered) * uint64(s.Mss) * 1e6 / uint64(s.RateIntervalUs)
+	}
+	c.CC = name(&s.Cc)
+	c.SendQueue, c.Unsent, c.RecvQueue = s.SendQueue, s.Unsent, s.RecvQueue
+	c.LastActive = int64(s.StampUs) * 1000
+}
+
+// finish marks c as ended and says why, from what the socket was left with.
+func finish(c *conn.Conn, s *tcptopConn) {
+	last := conn.State(s.LastState)
+	c.State = conn.Closed
+	if c.Dir == conn.DirListen {
+		return
+	}
+	if last == conn.SynSent {
+		c.State = last // never established: the table calls it failed
+	}
+	c.Reason = reason(last, unix.Errno(s.Err), s.Bits)
+}
+
+func reason(last conn.State, err unix.Errno, bits uint8) conn.CloseReason {
+	switch {
+	case err == unix.ECONNREFUSED:
+		return conn.Refused
+	case err == unix.ETIMEDOUT:
+		return conn.Timeout
+	case err == unix.EHOSTUNREACH, err == unix.ENETUNREACH:
+		return conn.Unreachable
+	case err == unix.ECONNRESET, err == unix.EPIPE: // tcp_reset, net/ipv4/tcp_input.c
+		return conn.ResetRemote
+	case bits&bitFinLocal != 0:
+		return conn.FinLocal
+	case bits&bitFinRemote != 0 && last != conn.CloseWait:
+		return conn.FinRemote
+	case last == conn.Established, last == conn.CloseWait: // closed with data unread, or aborted
+		return conn.ResetLocal
+	}
+	return 0
+}
+
+// name converts C's char array, which bpf2go makes of signed bytes.
+func name(s *[16]int8) conn.Name {
+	var n conn.Name
+	for i, b := range s {
+		n[i] = byte(b)
+	}
+	return n
+}
+
+// decodeFlow fills c from a UDP flow.
+func decodeFlow(c *conn.Conn, f *tcptopFlow) {
+	*c = conn.Conn{
+		ID:     conn.ID{Cookie: f.Cookie, Serial: f.StartNs},
+		Has:    conn.HasBytes | conn.HasPackets | conn.HasUID | conn.HasCgroup,
+		Proto:  conn.UDP,
+		Dir:    conn.Dir(f.Dir),
+		Laddr:  f.Laddr,
+		Raddr:  f.Raddr,
+		Lport:  f.Lport,
+		Rport:  f.Rport,
+		NetNS:  f.Netns,
+		UID:    f.Uid,
+		Cgroup: f.Cgroup,
+		Owner: conn.Owner{
+			PID:    f.Tgid,
+			Start:  f.PidStart,
+			Comm:   name(&f.Comm),
+			Source: conn.OwnerSource(f.OwnerSource),
+			Kernel: f.Kernel != 0,
+		},
+		Ifindex:    f.Ifindex,
+		Opened:     int64(f.StartNs),
+		LastActive: int64(f.LastNs),
+		TxBytes:    f.TxBytes,
+		RxBytes:    f.RxBytes,
+		TxPackets:  f.TxPackets,
+		RxPackets:  f.RxPackets,
+	}
+	if f.Rport != 0 {
+		c.Has |= conn.HasRaddr
+	}
+}
+
+// decodeMini fills c from a time-wait or syn-recv socket, which has no counters.
+func decodeMini(c *conn.Conn, m *tcptopMini) {
+	*c = conn.Conn{
+		ID:    conn.ID{Cookie: m.Cookie},
+		Has:   conn.HasRaddr,
+		Proto: conn.TCP,
+		State: conn.State(m.State),
+		Laddr: m.Laddr,
+		Raddr: m.Raddr,
+		Lport: m.Lport,
+		Rport: m.Rport,
+		NetNS: m.Netns,
+	}
+	if c.State == conn.SynRecv {
+		c.Dir = conn.In
+	}
+	if m.Tgid != 0 {
+		c.Has |= conn.HasUID
+		c.UID = m.Uid
+		c.Owner = conn.Owner{PID: m.Tgid, Start: m.PidStart, Comm: name(&m.Comm), Source: conn.OwnerSource(m.OwnerSource)}
+	}
+}

@@ -1,0 +1,181 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+)
+
+// costShare bounds what repeated passes over the host cost: after one that took t
+// the next waits for costShare times t, so they take at most one percent of a core.
+const costShare = 100
+
+// inventory finds what no hook tells: sockets older than tcptop, the owners of
+// accepted connections, and the small sockets of time-wait and syn-recv.
+type inventory struct {
+	coll   *ebpf.Collection
+	owners *link.Iter
+	tcp    *link.Iter
+	buf    []byte
+
+	nextOwners, nextTCP int64 // monotonic ns before which the pass is not repeated
+	minis               map[conn.ID]uint64
+	round               uint64
+	hidden              int // namespaces that could not be entered in the last pass
+}
+
+func newInventory(coll *ebpf.Collection) *inventory {
+	return &inventory{coll: coll, buf: make([]byte, 64<<10), minis: map[conn.ID]uint64{}}
+}
+
+func (v *inventory) Close() error {
+	var errs []error
+	for _, it := range []*link.Iter{v.owners, v.tcp} {
+		if it != nil {
+			errs = append(errs, it.Close())
+		}
+	}
+	v.owners, v.tcp = nil, nil
+	return errors.Join(errs...)
+}
+
+func (v *inventory) iter(it **link.Iter, prog string) (*link.Iter, error) {
+	if *it == nil {
+		l, err := link.AttachIter(link.IterOptions{Program: v.coll.Programs[prog]})
+		if err != nil {
+			return nil, classify("attach "+prog, err)
+		}
+		*it = l
+	}
+	return *it, nil
+}
+
+// ownersDue reports whether the pass over all processes' files may run again.
+func (v *inventory) ownersDue(now int64) bool { return now >= v.nextOwners }
+
+// runOwners walks every process' files: sockets without an owner get one, unknown
+// sockets a slot. The cookies of UDP sockets go to udp, if that is not nil.
+func (v *inventory) runOwners(udp map[uint64]struct{}) error {
+	it, err := v.iter(&v.owners, "tt_owners")
+	if err != nil {
+		return err
+	}
+	if err := v.coll.Variables["list_udp"].Set(udp != nil); err != nil {
+		return fmt.Errorf("set list_udp: %w", err)
+	}
+	start := monotonic()
+	err = v.each(it, "", 8, func(rec []byte) {
+		if udp != nil {
+			udp[*(*uint64)(unsafe.Pointer(unsafe.SliceData(rec)))] = struct{}{}
+		}
+	})
+	v.nextOwners = monotonic() + costShare*(monotonic()-start)
+	return err
+}
+
+// each runs an iterator in a namespace and hands over its output record by record.
+func (v *inventory) each(it *link.Iter, namespace string, size int, use func([]byte)) error {
+	var out io.ReadCloser
+	err := inNamespace(namespace, func() (err error) {
+		out, err = it.Open()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open an iterator: %w", err)
+	}
+	defer out.Close()
+	have := 0
+	for {
+		n, err := out.Read(v.buf[have:])
+		have += n
+		used := 0
+		for ; have-used >= size; used += size {
+			use(v.buf[used : used+size])
+		}
+		have = copy(v.buf, v.buf[used:have])
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("read an iterator: %w", err)
+		}
+	}
+}
+
+// tcpDue reports whether the pass over all namespaces' TCP sockets may run again.
+func (v *inventory) tcpDue(now int64) bool { return now >= v.nextTCP }
+
+// runTCP walks the TCP sockets of every network namespace: those with counters get
+// a slot; new small ones are appended to conns, and those that went to gone.
+func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn.Conn, []conn.ID, error) {
+	it, err := v.iter(&v.tcp, "tt_inventory")
+	if err != nil {
+		return conns, gone, err
+	}
+	start := monotonic()
+	all, err := namespaces()
+	if err != nil {
+		return conns, gone, err
+	}
+	v.round++
+	v.hidden = 0
+	for _, path := range all {
+		err := v.each(it, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
+			m := (*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec)))
+			conns = v.addMini(m, limit, conns)
+		})
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			v.hidden++
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
+			// the namespace went while it was looked at
+		case err != nil:
+			return conns, gone, err
+		}
+	}
+	for id, round := range v.minis {
+		if round != v.round {
+			delete(v.minis, id)
+			gone = append(gone, id)
+		}
+	}
+	v.nextTCP = monotonic() + costShare*(monotonic()-start)
+	return conns, gone, nil
+}
+
+func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {
+	id := conn.ID{Cookie: m.Cookie}
+	_, known := v.minis[id]
+	if !known && len(v.minis) >= limit {
+		return conns
+	}
+	v.minis[id] = v.round
+	if !known {
+		conns = append(conns, conn.Conn{})
+		decodeMini(&conns[len(conns)-1], m)
+	}
+	return conns
+}
+
+// grown takes a syn-recv socket that became a connection off the list: it has a
+// slot now, under the same cookie (inet_csk_clone_lock hands it on).
+func (v *inventory) grown(id conn.ID) {
+	if len(v.minis) > 0 {
+		delete(v.minis, id)
+	}
+}
+
+// defer the first repetition by at least one interval.
+func (v *inventory) restUntil(now int64, interval time.Duration) {
+	v.nextTCP = max(v.nextTCP, now+int64(interval)/2)
+}

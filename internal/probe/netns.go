@@ -1,0 +1,101 @@
+package probe
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces returns a path for each network namespace of the host that a process
+// is in or that is mounted, by inode; that of this process has an empty path.
+// Namespaces that are not permitted to be seen are left out.
+func namespaces() (map[uint64]string, error) {
+	found := map[uint64]string{}
+	tasks, err := filepath.Glob("/proc/[0-9]*/task/[0-9]*/ns/net")
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	for _, path := range append(tasks, mountedNamespaces()...) {
+		// A thread may be in another namespace than its process; one that ended
+		// meanwhile is no loss.
+		if inode, err := namespaceInode(path); err == nil {
+			if _, seen := found[inode]; !seen {
+				found[inode] = path
+			}
+		}
+	}
+	if own, err := namespaceInode("/proc/self/ns/net"); err == nil {
+		found[own] = ""
+	}
+	return found, nil
+}
+
+func namespaceInode(path string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return st.Ino, nil
+}
+
+// mountedNamespaces lists where namespaces are mounted, as ip-netns(8) and
+// container runtimes do to keep them without a process.
+func mountedNamespaces() []string {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var paths []string
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		before, after, ok := strings.Cut(sc.Text(), " - ")
+		fields := strings.Fields(before)
+		if ok && strings.HasPrefix(after, "nsfs ") && len(fields) > 4 && strings.HasPrefix(fields[3], "net:") {
+			paths = append(paths, fields[4])
+		}
+	}
+	return paths
+}
+
+// inNamespace runs f on a thread that is in the network namespace at path.
+func inNamespace(path string, f func() error) error {
+	if path == "" {
+		return f()
+	}
+	result := make(chan error)
+	go func() { result <- onThread(path, f) }()
+	return <-result
+}
+
+func onThread(path string, f func() error) error {
+	runtime.LockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("open own network namespace: %w", err)
+	}
+	defer own.Close()
+	target, err := os.Open(path)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("open network namespace: %w", err)
+	}
+	defer target.Close()
+	if err := unix.Setns(int(target.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter network namespace %s: %w", path, err)
+	}
+	err = f()
+	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
+		// The thread stays locked, so it ends with this goroutine and misleads nobody.
+		return errors.Join(err, fmt.Errorf("return to own network namespace: %w", back))
+	}
+	runtime.UnlockOSThread()
+	return err
+}

@@ -1,0 +1,222 @@
+package probe
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"tcptop/internal/conn"
+)
+
+// flowGrace is how much longer than the timeout an idle flow keeps its place in
+// the kernel: what comes back soon goes on with its old counters.
+const flowGrace = 2 * time.Second
+
+// sampler takes one sample after the other; its slices are used again each time.
+type sampler struct {
+	*Probe
+	out     conn.Sample
+	unowned map[uint32]uint64 // slot to cookie of live connections without an owner
+	missed  uint64
+}
+
+// Samples is the conn.Source: the first sample at once, with all that was there
+// before, then one per interval.
+func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
+	return func(yield func(*conn.Sample, error) bool) {
+		s := &sampler{Probe: p, unowned: map[uint32]uint64{}}
+		s.out.Host, s.out.Origin = p.cfg.Host, conn.FromBPF
+		if err := s.first(); err != nil {
+			yield(nil, err)
+			return
+		}
+		next := time.Now()
+		for {
+			s.out.Last = ctx.Err() != nil
+			if err := s.take(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&s.out, nil) || s.out.Last {
+				return
+			}
+			next = s.wait(ctx, next)
+		}
+	}
+}
+
+// wait returns when the next sample is due, or when ctx ends. Ticks that went by
+// while the reader was busy are counted, not made up for.
+func (s *sampler) wait(ctx context.Context, last time.Time) time.Time {
+	next := last.Add(s.cfg.Interval)
+	if late := time.Since(next); late > 0 {
+		n := late / s.cfg.Interval
+		s.missed += uint64(n)
+		next = next.Add(n * s.cfg.Interval)
+		if n > 0 {
+			return next
+		}
+	}
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return next
+}
+
+// first takes stock of what was there before the hooks.
+func (s *sampler) first() error {
+	var udp map[uint64]struct{}
+	if s.cfg.UDP {
+		udp = s.flows.older
+	}
+	return s.inv.runOwners(udp)
+}
+
+func (s *sampler) take() error {
+	now := time.Now()
+	mono := monotonic()
+	s.out.Time, s.out.Mono = now.UTC(), mono
+	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
+	if s.cfg.TCP {
+		if err := s.takeTCP(mono); err != nil {
+			return err
+		}
+	}
+	if s.cfg.UDP {
+		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
+		if err := s.flows.age(used, s.cfg.UDPTimeout+flowGrace); err != nil {
+			return err
+		}
+		s.out.Conns, s.out.Closed = s.flows.read(used, s.out.Conns, s.out.Closed)
+	}
+	return s.loss()
+}
+
+func (s *sampler) takeTCP(now int64) (err error) {
+	if s.inv.tcpDue(now) {
+		s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
+		if err != nil {
+			return err
+		}
+		s.inv.restUntil(now, s.cfg.Interval)
+	}
+	changed, err := s.slots.sweep()
+	if err != nil {
+		return err
+	}
+	searched := false
+	if s.inv.ownersDue(now) && s.ownersWanted(changed) {
+		if err := s.inv.runOwners(nil); err != nil {
+			return err
+		}
+		searched = true
+	}
+	for _, slot := range changed {
+		s.takeSlot(slot, searched)
+	}
+	if searched {
+		s.takeFound()
+	}
+	var full uint64
+	s.out.Closed, full, err = s.ring.take(s.out.Closed)
+	s.out.Loss.QueueFull = full
+	return err
+}
+
+// ownersWanted reports whether a connection waits for its owner.
+func (s *sampler) ownersWanted(changed []uint32) bool {
+	if len(s.unowned) > 0 {
+		return true
+	}
+	for _, slot := range changed {
+		if !s.slots.owned(slot) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeSlot adds a slot that moved to the sample. A closed one without an owner
+// waits until its owner was searched for.
+func (s *sampler) takeSlot(slot uint32, searched bool) {
+	switch s.slots.phase(slot) {
+	case phaseOpen:
+		s.out.Conns = append(s.out.Conns, conn.Conn{})
+		c := &s.out.Conns[len(s.out.Conns)-1]
+		if !s.slots.read(slot, c) {
+			s.out.Conns = s.out.Conns[:len(s.out.Conns)-1]
+			return
+		}
+		s.inv.grown(c.ID)
+		if s.slots.owned(slot) {
+			delete(s.unowned, slot)
+		} else {
+			s.unowned[slot] = c.ID.Cookie
+		}
+	case phasePending:
+		if !searched && !s.slots.owned(slot) {
+			return
+		}
+		s.out.Closed = append(s.out.Closed, conn.Conn{})
+		if !s.slots.settle(slot, &s.out.Closed[len(s.out.Closed)-1]) {
+			s.out.Closed = s.out.Closed[:len(s.out.Closed)-1]
+		}
+		delete(s.unowned, slot)
+	}
+}
+
+// takeFound adds the connections that stood still but now have an owner.
+func (s *sampler) takeFound() {
+	for slot, cookie := range s.unowned {
+		s.out.Conns = append(s.out.Conns, conn.Conn{})
+		c := &s.out.Conns[len(s.out.Conns)-1]
+		live := s.slots.read(slot, c) && c.ID.Cookie == cookie && s.slots.phase(slot) == phaseOpen
+		found := live && s.slots.owned(slot)
+		if !found {
+			s.out.Conns = s.out.Conns[:len(s.out.Conns)-1]
+		}
+		if found || !live {
+			delete(s.unowned, slot)
+		}
+	}
+}
+
+// loss brings the counters of what was not seen up to date.
+func (s *sampler) loss() error {
+	n := s.slots.counters
+	l := &s.out.Loss
+	l.TableFull = atomic.LoadUint64(&n.TableFull)
+	l.RingFull = atomic.LoadUint64(&n.RingFull)
+	l.FlowsFull = atomic.LoadUint64(&n.FlowsFull)
+	l.Stale = s.slots.stale
+	l.MissedTicks = s.missed
+	if l.RingFull == 0 && l.QueueFull == 0 {
+		return nil
+	}
+	s.out.Totals = s.ring.ownTotals(s.out.Totals[:0])
+	var key tcptopOwnerKey
+	var sum tcptopOwnerTotal
+	it := s.coll.Maps["tt_totals"].Iterate()
+	for it.Next(&key, &sum) {
+		s.out.Totals = append(s.out.Totals, conn.OwnerTotal{
+			PID: key.Tgid, UID: key.Uid, Cgroup: key.Cgroup, Comm: name(&key.Comm),
+			Conns: sum.Conns, TxBytes: sum.TxBytes, RxBytes: sum.RxBytes,
+		})
+	}
+	return ignoreChanged(it)
+}
+
+// ignoreChanged drops the error of an iteration that a concurrent insert disturbed:
+// the totals are cumulative, the next tick reads them again.
+func ignoreChanged(it *ebpf.MapIterator) error {
+	if err := it.Err(); err != nil && err != ebpf.ErrIterationAborted {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	minConns = 16 << 10
+	maxConns = 1 << 20
+	// A slot with its share of hot array, list, index and free stack.
+	bytesPerConn = 256 + 32 + 4 + 16 + 4
+	minFlows     = 4 << 10
+	maxFlows     = 64 << 10
+	slotLimit    = 1<<24 - 2 // slot numbers have 24 bits in the index
+)
+
+// defaultMaxConns gives the table one 512th of the machine's memory.
+func defaultMaxConns() int {
+	var si unix.Sysinfo_t
+	if err := unix.Sysinfo(&si); err != nil {
+		return minConns
+	}
+	n := int(si.Totalram * uint64(si.Unit) / 512 / bytesPerConn)
+	return min(max(n, minConns), maxConns)
+}
+
+func flowCount(conns int) int { return min(max(conns/4, minFlows), maxFlows) }
+
+// indexBuckets is how many buckets of sixteen make four entries per slot, as a
+// power of two.
+func indexBuckets(slots int) int { return 1 << bits.Len(uint(max(slots, 4)/4-1)) }
+
+func ringSize(conns int) int {
+	// Room for a burst as large as the table, within 1 to 16 MiB.
+	n := min(max(conns*264, 1<<20), 16<<20)
+	return 1 << bits.Len(uint(n-1))
+}
+
+func setSizes(spec *ebpf.CollectionSpec, conns int, udp bool) error {
+	if conns > slotLimit {
+		return fmt.Errorf("table of %d connections: at most %d", conns, slotLimit)
+	}
+	flows := 1
+	if udp {
+		flows = flowCount(conns)
+	}
+	for name, n := range map[string]int{
+		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
+		"tt_index": indexBuckets(conns), "tt_free": conns,
+		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows,
+		"tt_ring": ringSize(conns),
+	} {
+		spec.Maps[name].MaxEntries = uint32(n)
+	}
+	vars := map[string]any{
+		"cfg_slots":      uint32(conns),
+		"cfg_index_mask": uint32(indexBuckets(conns) - 1),
+		"cfg_flows":      uint32(flows),
+		"cfg_flow_mask":  uint32(indexBuckets(flows) - 1),
+		"cfg_ring_wake":  uint64(ringSize(conns) / 2),
+	}
+	for name, v := range vars {
+		if spec.Variables[name] == nil {
+			continue // only UDP programs had it
+		}
+		if err := spec.Variables[name].Set(v); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// cgroupRoot finds where the cgroup2 hierarchy is mounted.
+func cgroupRoot() (string, error) {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return "", fmt.Errorf("find cgroup2: %w", err)
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		before, after, ok := strings.Cut(sc.Text(), " - ")
+		if fields := strings.Fields(before); ok && strings.HasPrefix(after, "cgroup2 ") && len(fields) > 4 {
+			return fields[4], nil
+		}
+	}
+	return "", errors.New("no cgroup2 hierarchy is mounted")
+}

@@ -1,0 +1,126 @@
+package probe
+
+import (
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+)
+
+// Phases of a slot, as in bpf/conn.h.
+const (
+	phaseFree uint32 = iota
+	phaseOpen
+	phasePending
+	phaseDone
+	phaseDying
+	phaseDead
+)
+
+// sweepChunk is how many slots one run of the sweep looks at: a few milliseconds,
+// after which a request to stop is heard.
+const sweepChunk = 1 << 16
+
+// slotTable is the kernel's table of TCP sockets, shared with the programs.
+type slotTable struct {
+	prog     *ebpf.Program
+	hot      []tcptopHot
+	slots    []tcptopConn
+	changed  []uint32
+	counters *tcptopCounters
+	mapped   [][]byte
+	stale    uint64
+}
+
+func mapSlots(coll *ebpf.Collection, n int) (_ *slotTable, err error) {
+	t := &slotTable{prog: coll.Programs["tt_sweep"]}
+	var mem []byte
+	if t.hot, mem, err = mapArray[tcptopHot](coll.Maps["tt_hot"], n); err != nil {
+		return nil, err
+	}
+	t.mapped = append(t.mapped, mem)
+	if t.slots, mem, err = mapArray[tcptopConn](coll.Maps["tt_slots"], n); err != nil {
+		return nil, err
+	}
+	t.mapped = append(t.mapped, mem)
+	blocks, mem, err := mapArray[[16]uint32](coll.Maps["tt_changed"], (n+15)/16)
+	if err != nil {
+		return nil, err
+	}
+	t.changed = unsafe.Slice(&blocks[0][0], len(blocks)*16)
+	t.mapped = append(t.mapped, mem)
+	counters, mem, err := mapArray[tcptopCounters](coll.Maps["tt_counters"], 1)
+	if err != nil {
+		return nil, err
+	}
+	t.counters = &counters[0]
+	t.mapped = append(t.mapped, mem)
+	return t, nil
+}
+
+func (t *slotTable) Close() error {
+	for _, mem := range t.mapped {
+		if err := unix.Munmap(mem); err != nil {
+			return fmt.Errorf("unmap the slot table: %w", err)
+		}
+	}
+	t.mapped = nil
+	return nil
+}
+
+// sweep copies what moved since the last one and returns the numbers of those
+// slots, which are valid until the next sweep.
+func (t *slotTable) sweep() ([]uint32, error) {
+	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
+	args := tcptopSweepArgs{}
+	for args.Start = 0; uint64(args.Start) < used; args.Start += sweepChunk {
+		args.N = uint32(min(sweepChunk, used-uint64(args.Start)))
+		if err := runSweep(t.prog, &args); err != nil {
+			return nil, fmt.Errorf("sweep the slot table: %w", err)
+		}
+		t.stale += uint64(args.Stale)
+	}
+	return t.changed[:args.Changed], nil
+}
+
+// runSweep runs a syscall program over args, which it may change.
+func runSweep(prog *ebpf.Program, args *tcptopSweepArgs) error {
+	_, err := prog.Run(&ebpf.RunOptions{Context: args, ContextOut: args})
+	return err
+}
+
+// read decodes a slot; false when its socket went meanwhile.
+func (t *slotTable) read(slot uint32, c *conn.Conn) bool {
+	h := &t.hot[slot]
+	cookie := atomic.LoadUint64(&h.Cookie)
+	if cookie == 0 {
+		return false
+	}
+	decodeConn(c, &t.slots[slot])
+	return atomic.LoadUint64(&h.Cookie) == cookie && c.ID.Cookie == cookie
+}
+
+func (t *slotTable) phase(slot uint32) uint32 { return atomic.LoadUint32(&t.hot[slot].Phase) }
+
+func (t *slotTable) owned(slot uint32) bool {
+	s := &t.slots[slot]
+	return s.Tgid != 0 || s.Bits&bitKernel != 0
+}
+
+// settle takes a closed connection that waited for its owner out of the kernel's
+// hands; false when the kernel reported it first.
+func (t *slotTable) settle(slot uint32, c *conn.Conn) bool {
+	if !t.read(slot, c) {
+		return false
+	}
+	finish(c, &t.slots[slot])
+	if !atomic.CompareAndSwapUint32(&t.hot[slot].Phase, phasePending, phaseDone) {
+		return false
+	}
+	atomic.AddUint64(&t.counters.Pending, ^uint64(0))
+	return true
+}
