@@ -1,0 +1,56 @@
+# Everything that is done to this tree has a verb here; CI calls the same ones.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# Empty as root and where there is no sudo.
+SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+ARGS      ?=
+TESTFLAGS ?=
+BENCH     ?= .
+COUNT     ?= 1
+FUZZTIME  ?= 10s
+
+.PHONY: help build run test test-kernel generate verify fmt lint bench fuzz clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/tcptop, one static file
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tcptop ./cmd/tcptop
+
+run: build ## build it and run it on this host, as root or through sudo; ARGS='-n 5 rport=443'
+	@$(SUDO) bin/tcptop $(ARGS)
+
+test: ## all tests that this machine can run: as root the kernel tests too; the last line says what was left out
+	@go run .ci/test.go $(TESTFLAGS)
+
+test-kernel: ## the kernel tests alone, as root or through sudo
+	@go run .ci/test.go -kernel $(TESTFLAGS)
+
+generate: ## the BPF object and its Go bindings from bpf/ (needs clang-19)
+	@.ci/needs clang-19 llvm-19 libbpf-dev
+	go generate ./...
+
+verify: ## prove that generated files equal their source, and that go.mod and the formatting are in order
+	@.ci/verify
+
+fmt: ## format Go and C in place
+	@.ci/needs clang-format-19
+	go run $(GOLANGCI) fmt
+	find bpf -name '*.[ch]' -exec clang-format-19 -i {} +
+
+lint: ## golangci-lint (built on its first use, which takes a minute or two)
+	go run $(GOLANGCI) run
+
+bench: ## all benchmarks; BENCH=regexp COUNT=10
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+fuzz: ## every fuzz target in turn, FUZZTIME=10s each
+	@.ci/fuzz $(FUZZTIME)
+
+clean: ## remove what was built here
+	rm -rf bin dist .cache
