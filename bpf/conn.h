@@ -60,7 +60,7 @@ struct conn {
 	__u64 pacing_rate;
 	__u64 cgroup;
 	__u64 segs_in, segs_out; /* the kernel's 32-bit counters, extended */
-	__u32 total_retrans, lost, reord_seen, srtt_us;
+	__u32 total_retrans, lost_out, reord_seen, srtt_us;
 	__u32 rttvar_us, min_rtt_us, cwnd, ssthresh;
 	__u32 mss, snd_wnd, rcv_wnd, send_queue;
 	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;

@@ -18,7 +18,7 @@ static __always_inline __u64 flow_key(__u64 cookie, const __u8 *raddr, __u16 rpo
 	return key ? key : 1;
 }
 
-static __noinline long find_flow(__u64 key)
+__noinline long find_flow(__u64 key)
 {
 	__u64 hash = scramble(key);
 	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
@@ -44,32 +44,61 @@ static __noinline long find_flow(__u64 key)
 	return -1;
 }
 
-static __always_inline void set_flow_owner(struct flow *f, __u8 source)
+/* Makes current the owner of a flow. */
+__noinline int own_flow(__u32 slot, __u8 source)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct task_struct *leader = t->group_leader;
+	struct flow *f = flow_at(slot);
 
+	if (!f)
+		return -1;
 	f->owner_source = source;
 	bpf_probe_read_kernel(f->comm, sizeof(f->comm), leader->comm);
 	if (t->flags & PF_KTHREAD) {
 		f->kernel = 1;
-		return;
+		return 0;
 	}
 	f->pid_start = leader->start_boottime / 10000000;
 	f->tgid = t->tgid;
+	return 0;
 }
 
-static __always_inline struct flow *new_flow(struct sock *sk, __u64 key, __u64 cookie, const __u8 *raddr, __u16 rport,
-					     __u8 source)
+__noinline long take_flow(void)
 {
-	struct counters *n = counters();
-	long slot = n ? slot_alloc(&tt_flow_free, &n->flows_used, cfg_flows) : -1;
+	long slot = slot_alloc(&tt_flow_free, &tt_counters.flows_used, cfg_flows);
+
+	if (slot < 0)
+		COUNT(flows_full);
+	return slot;
+}
+
+/* From here on lookups and user space see the flow. */
+__noinline int publish_flow(__u32 slot, __u64 key)
+{
+	struct flow *f = flow_at(slot);
+
+	if (!f)
+		return -1;
+	f->phase = PHASE_OPEN;
+	__sync_lock_test_and_set(&f->key, key);
+	if (index_add(&tt_flow_index, cfg_flow_mask, key, slot))
+		return 0;
+	COUNT(flows_full);
+	f->key = 0;
+	f->phase = PHASE_FREE;
+	bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
+	return -1;
+}
+
+static __always_inline long new_flow(struct sock *sk, __u64 key, __u64 cookie, const __u8 *raddr, __u16 rport,
+				     __u8 source)
+{
+	long slot = take_flow();
 	struct flow *f = slot < 0 ? NULL : flow_at(slot);
 
-	if (!f) {
-		COUNT(flows_full);
-		return NULL;
-	}
+	if (!f)
+		return -1;
 	f->cookie = cookie;
 	f->tx_bytes = f->rx_bytes = f->tx_packets = f->rx_packets = 0;
 	f->tgid = f->pid_start = f->kernel = f->corked = 0;
@@ -84,15 +113,7 @@ static __always_inline struct flow *new_flow(struct sock *sk, __u64 key, __u64 c
 	f->ifindex = sk->__sk_common.skc_bound_dev_if;
 	f->dir = source == OWNER_CONNECT ? DIR_OUT : DIR_IN;
 	f->owner_source = OWNER_NONE;
-	f->phase = PHASE_OPEN;
-	__sync_lock_test_and_set(&f->key, key);
-	if (index_add(&tt_flow_index, cfg_flow_mask, key, slot))
-		return f;
-	f->key = 0;
-	f->phase = PHASE_FREE;
-	bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
-	COUNT(flows_full);
-	return NULL;
+	return publish_flow(slot, key) ? -1 : slot;
 }
 
 /*
@@ -104,10 +125,15 @@ static __always_inline struct flow *flow_of(struct sock *sk, __u64 cookie, const
 {
 	__u64 key = flow_key(cookie, raddr, rport);
 	long slot = find_flow(key);
-	struct flow *f = slot >= 0 ? flow_at(slot) : new_flow(sk, key, cookie, raddr, rport, source);
+	struct flow *f;
 
+	if (slot < 0)
+		slot = new_flow(sk, key, cookie, raddr, rport, source);
+	if (slot < 0)
+		return NULL;
+	f = flow_at(slot);
 	if (f && source != OWNER_NONE && f->owner_source == OWNER_NONE)
-		set_flow_owner(f, source);
+		own_flow(slot, source);
 	return f;
 }
 

@@ -8,6 +8,9 @@
  * happen before the slots themselves run out. The hash scrambles the key because
  * cookies are sequential, and a run of old connections must not fill a window that
  * new ones map to.
+ *
+ * The functions with external linkage, here and in the files after, are verified
+ * once for themselves instead of on every path that leads to them.
  */
 #pragma once
 

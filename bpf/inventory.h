@@ -79,7 +79,7 @@ static __always_inline long adopt(struct sock *sk, __u64 cookie)
 		struct hot *h = hot_at(slot);
 
 		if (h && __sync_val_compare_and_swap(&h->phase, PHASE_OPEN, PHASE_DONE) == PHASE_OPEN)
-			free_slot(slot, h, cookie);
+			free_slot(slot, cookie);
 		return -1;
 	}
 	return slot;

@@ -218,10 +218,10 @@ struct tcp_sock {
 	__u32 segs_in;
 	__u32 segs_out;
 	__u32 total_retrans;
-	__u32 lost;
+	__u32 lost_out;
 	__u32 reord_seen;
 	__u32 srtt_us;
-	__u32 rttvar_us;
+	__u32 mdev_us;
 	struct minmax rtt_min;
 	__u32 snd_cwnd;
 	__u32 snd_ssthresh;

@@ -5,10 +5,13 @@
 const volatile __u64 cfg_ring_wake; /* bytes in the ring at which user space is woken to empty it */
 
 /* Sums a row that could not be delivered, by whose it was. */
-static __always_inline void add_total(struct owner_key *k, __u64 tx, __u64 rx)
+__noinline int add_total(struct owner_key *k, __u64 tx, __u64 rx)
 {
-	struct owner_total zero = {}, *t = bpf_map_lookup_elem(&tt_totals, k);
+	struct owner_total zero = {}, *t;
 
+	if (!k)
+		return -1;
+	t = bpf_map_lookup_elem(&tt_totals, k);
 	if (!t && bpf_map_update_elem(&tt_totals, k, &zero, BPF_NOEXIST)) {
 		/* too many owners: user and cgroup still tell whose it was */
 		k->tgid = 0;
@@ -19,15 +22,16 @@ static __always_inline void add_total(struct owner_key *k, __u64 tx, __u64 rx)
 		t = bpf_map_lookup_elem(&tt_totals, k);
 	if (!t) {
 		COUNT(totals_full);
-		return;
+		return -1;
 	}
 	__sync_fetch_and_add(&t->conns, 1);
 	__sync_fetch_and_add(&t->tx_bytes, tx);
 	__sync_fetch_and_add(&t->rx_bytes, rx);
+	return 0;
 }
 
 /* No wake-up per connection: user space empties the ring each tick, and in between only when it fills. */
-static __always_inline __u64 ring_flags(void)
+__noinline long ring_flags(void)
 {
 	if (bpf_ringbuf_query(&tt_ring, BPF_RB_AVAIL_DATA) >= cfg_ring_wake)
 		return BPF_RB_FORCE_WAKEUP;
@@ -118,7 +122,7 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 state, __u
 	c->cookie = cookie;
 	c->start_ns = start_ns;
 	if (source)
-		set_owner_current(c, source);
+		own_slot(slot, source);
 	copy_identity(c, sk);
 	copy_cc(c, tp);
 	if (state == TCP_LISTEN)
@@ -129,7 +133,8 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 state, __u
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		c->bits |= BIT_FIN_REMOTE;
 	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, state);
-	return publish(slot, h, sk, cookie, state == TCP_LISTEN) ? slot : -1;
+	h->sk = (__u64)sk;
+	return publish(slot, cookie, state == TCP_LISTEN) ? -1 : slot;
 }
 
 /* The same socket connects again: a new connection in the old slot. */
@@ -145,7 +150,7 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 	c->cookie = cookie;
 	c->gen = gen;
 	c->start_ns = bpf_ktime_get_ns();
-	set_owner_current(c, OWNER_CONNECT);
+	own_slot(slot, OWNER_CONNECT);
 	copy_identity(c, sk);
 	copy_cc(c, tp);
 	c->state = state;
@@ -204,7 +209,7 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 	if (!c || !h || h->phase != PHASE_OPEN)
 		return;
 	if (!owned(c) && closing_here(sk))
-		set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 	if (owned(c)) {
 		h->phase = PHASE_DONE;
 		report_closed(c, sk, tp, cookie, last);

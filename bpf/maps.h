@@ -77,14 +77,11 @@ struct {
 	__uint(max_entries, 4096);
 } tt_ring SEC(".maps");
 
-/* Counters, one element, read through mmap. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct counters);
-} tt_counters SEC(".maps");
+/* Counters, alone in their section, which user space reads through mmap. */
+struct counters tt_counters SEC(".data.counters");
+
+#define COUNT(field) __sync_fetch_and_add(&tt_counters.field, 1)
+#define UNCOUNT(field) __sync_fetch_and_add(&tt_counters.field, -1)
 
 /* Rows that the ring had no room for, by owner. Read by user space when counters.ring_full moves. Not an LRU:
  * that would forget without a word. */

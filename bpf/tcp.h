@@ -5,26 +5,6 @@
 const volatile __u32 cfg_slots;      /* slots in the table */
 const volatile __u32 cfg_index_mask; /* buckets of the index, less one */
 
-static __always_inline struct counters *counters(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&tt_counters, &zero);
-}
-
-#define COUNT(field)                                       \
-	({                                                 \
-		struct counters *n_ = counters();          \
-		if (n_)                                    \
-			__sync_fetch_and_add(&n_->field, 1); \
-	})
-#define UNCOUNT(field)                                      \
-	({                                                  \
-		struct counters *n_ = counters();           \
-		if (n_)                                     \
-			__sync_fetch_and_add(&n_->field, -1); \
-	})
-
 static __always_inline struct hot *hot_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&tt_hot, &slot);
@@ -36,7 +16,7 @@ static __always_inline struct conn *conn_at(__u32 slot)
 }
 
 /* The slot of a cookie, or -1. */
-static __noinline long find_slot(__u64 cookie)
+__noinline long find_slot(__u64 cookie)
 {
 	__u64 hash = scramble(cookie);
 	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
@@ -86,9 +66,15 @@ static __always_inline void set_owner(struct conn *c, struct task_struct *t, __u
 	c->tgid = t->tgid;
 }
 
-static __always_inline void set_owner_current(struct conn *c, __u8 source)
+/* Makes current the owner of a slot. */
+__noinline int own_slot(__u32 slot, __u8 source)
 {
+	struct conn *c = conn_at(slot);
+
+	if (!c)
+		return -1;
 	set_owner(c, bpf_get_current_task_btf(), source);
+	return 0;
 }
 
 static __always_inline void copy_addr(__u8 *dst, const struct sock_common *k, bool remote)
@@ -132,6 +118,12 @@ static __always_inline void copy_listener(struct conn *c, struct sock *sk)
 	c->unsent = sk->sk_drops.counter;
 }
 
+/* How far one sequence number is ahead of another; 0 when it is behind, as in tcp_get_info(). */
+static __always_inline __u32 ahead(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0 ? a - b : 0;
+}
+
 static __always_inline __u8 fin_received(struct sock *sk)
 {
 	/* tcp_fin() sets SOCK_DONE right after it took the FIN's sequence number, which bytes_received counts */
@@ -148,10 +140,10 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->segs_in += (__u32)(tp->segs_in - (__u32)c->segs_in);
 	c->segs_out += (__u32)(tp->segs_out - (__u32)c->segs_out);
 	c->total_retrans = tp->total_retrans;
-	c->lost = tp->lost;
+	c->lost_out = tp->lost_out;
 	c->reord_seen = tp->reord_seen;
 	c->srtt_us = tp->srtt_us >> 3;
-	c->rttvar_us = tp->rttvar_us >> 2;
+	c->rttvar_us = tp->mdev_us >> 2; /* as tcp_get_info() calls it */
 	c->min_rtt_us = tp->rtt_min.s[0].v;
 	c->cwnd = tp->snd_cwnd;
 	c->ssthresh = tp->snd_ssthresh;
@@ -159,8 +151,8 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->snd_wnd = tp->snd_wnd;
 	c->rcv_wnd = tp->rcv_wnd;
 	c->send_queue = tp->write_seq - tp->snd_una;
-	c->unsent = tp->write_seq - tp->snd_nxt;
-	c->recv_queue = tp->rcv_nxt - tp->copied_seq;
+	c->unsent = ahead(tp->write_seq, tp->snd_nxt);
+	c->recv_queue = ahead(tp->rcv_nxt, tp->copied_seq);
 	c->rate_delivered = tp->rate_delivered;
 	c->rate_interval_us = tp->rate_interval_us;
 	c->chrono[0] = tp->chrono_stat[0];
@@ -169,11 +161,8 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->pacing_rate = sk->sk_pacing_rate;
 	c->state = sk->__sk_common.skc_state;
 	c->bits &= ~(BIT_FIN_RECEIVED | BIT_APP_LIMITED | BIT_CWND_LIMITED);
-	if (fin_received(sk)) {
+	if (fin_received(sk))
 		c->bits |= BIT_FIN_RECEIVED;
-		if (c->recv_queue)
-			c->recv_queue--; /* the FIN itself is not data to be read */
-	}
 	if (BPF_CORE_READ_BITFIELD(tp, rate_app_limited))
 		c->bits |= BIT_APP_LIMITED;
 	if (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited))
@@ -190,11 +179,8 @@ static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
  * client's SYN, which bytes_acked counts (tcp_snd_una_update), but a server's socket
  * starts after its own: so the client's is one ahead of the payload.
  */
-static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
+__noinline int direction_of(__u64 sent, __u64 acked, __u8 state)
 {
-	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
-	__u64 acked = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
-
 	if (state == TCP_LISTEN)
 		return DIR_LISTEN;
 	if (state == TCP_SYN_SENT)
@@ -206,52 +192,57 @@ static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
 	return acked == sent ? DIR_IN : DIR_UNKNOWN;
 }
 
-/* Takes a slot for a socket; the caller fills it and calls publish(). */
-static __always_inline long take_slot(void)
+static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
 {
-	struct counters *n = counters();
-	long slot;
+	return direction_of(tp->bytes_sent - tp->bytes_retrans,
+			    tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una), state);
+}
 
-	if (!n)
-		return -1;
-	slot = slot_alloc(&tt_free, &n->slots_used, cfg_slots);
+/* Takes a slot for a socket; the caller fills it and calls publish(). */
+__noinline long take_slot(void)
+{
+	long slot = slot_alloc(&tt_free, &tt_counters.slots_used, cfg_slots);
+
 	if (slot < 0)
-		__sync_fetch_and_add(&n->table_full, 1);
+		COUNT(table_full);
 	return slot;
 }
 
-static __always_inline void free_slot(__u32 slot, struct hot *h, __u64 cookie)
+/* Gives a slot back; one that was published leaves the index. */
+__noinline int free_slot(__u32 slot, __u64 cookie)
 {
+	struct hot *h = hot_at(slot);
+
+	if (!h)
+		return -1;
 	index_remove(&tt_index, cfg_index_mask, cookie, slot);
 	h->phase = PHASE_FREE;
 	h->sk = 0;
 	__sync_lock_test_and_set(&h->cookie, 0);
 	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
+	return 0;
+}
+
+/* From here on sweeps and lookups see the slot. */
+__noinline int publish(__u32 slot, __u64 cookie, bool listen)
+{
+	struct hot *h = hot_at(slot);
+
+	if (!h)
+		return -1;
+	h->stamp = 0;
+	h->again = 1;
+	h->listen = listen;
+	h->phase = PHASE_OPEN;
+	__sync_lock_test_and_set(&h->cookie, cookie);
+	if (index_add(&tt_index, cfg_index_mask, cookie, slot))
+		return 0;
+	COUNT(table_full);
+	free_slot(slot, cookie);
+	return -1;
 }
 
 static __always_inline void clear_conn(struct conn *c)
 {
-	__u64 *q = (__u64 *)c;
-
-	for (int i = 0; i < (int)(sizeof(*c) / sizeof(*q)); i++)
-		q[i] = 0;
-}
-
-/* From here on sweeps and lookups see the slot. */
-static __always_inline bool publish(__u32 slot, struct hot *h, struct sock *sk, __u64 cookie, bool listen)
-{
-	h->stamp = 0;
-	h->again = 1;
-	h->listen = listen;
-	h->sk = (__u64)sk;
-	h->phase = PHASE_OPEN;
-	__sync_lock_test_and_set(&h->cookie, cookie);
-	if (index_add(&tt_index, cfg_index_mask, cookie, slot))
-		return true;
-	COUNT(table_full);
-	h->phase = PHASE_FREE;
-	h->sk = 0;
-	__sync_lock_test_and_set(&h->cookie, 0);
-	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
-	return false;
+	__builtin_memset(c, 0, sizeof(*c));
 }

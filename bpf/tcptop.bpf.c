@@ -91,12 +91,12 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 		/* only close(), shutdown() and exit lead here, in the process' own context */
 		c->bits |= BIT_FIN_LOCAL;
 		if (!owned(c))
-			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 		break;
 	case TCP_LAST_ACK:
 		/* likewise */
 		if (!owned(c))
-			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 		break;
 	case TCP_CLOSE_WAIT:
 		c->bits |= BIT_FIN_REMOTE;
@@ -139,12 +139,12 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 		__u8 last = c->last_state;
 
 		if (closing_here(sk))
-			set_owner_current(c, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 		if (__sync_val_compare_and_swap(&h->phase, PHASE_PENDING, PHASE_DONE) == PHASE_PENDING) {
 			UNCOUNT(pending);
 			report_closed(c, sk, tp, cookie, last);
 		}
 	}
-	free_slot(slot, h, cookie);
+	free_slot(slot, cookie);
 	return 0;
 }

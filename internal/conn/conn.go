@@ -17,15 +17,22 @@ type ID struct {
 	Serial uint64
 }
 
+// TimeWaitSerial marks the small socket that a connection leaves behind for
+// time-wait (inet_twsk_alloc): the connection has ended, its cookie lives on.
+const TimeWaitSerial = 1 << 63
+
 // Append writes the text form of the id: the cookie in hexadecimal and, where
 // the serial is not zero, a dash and the serial.
 func (id ID) Append(b []byte) []byte {
 	b = strconv.AppendUint(b, id.Cookie, 16)
-	if id.Serial != 0 {
-		b = append(b, '-')
-		b = strconv.AppendUint(b, id.Serial, 16)
+	switch id.Serial {
+	case 0:
+		return b
+	case TimeWaitSerial:
+		return append(b, "-tw"...)
 	}
-	return b
+	b = append(b, '-')
+	return strconv.AppendUint(b, id.Serial, 16)
 }
 
 func (id ID) String() string { return string(id.Append(nil)) }

@@ -51,7 +51,7 @@ func decodeConn(c *conn.Conn, s *tcptopConn) {
 	c.RxBytes = s.BytesReceived - uint64(s.Bits&bitFinReceived)
 	c.TxPackets, c.RxPackets = s.SegsOut, s.SegsIn
 	c.RetransBytes, c.RetransPackets = s.BytesRetrans, s.TotalRetrans
-	c.LostPackets, c.ReorderedPackets = s.Lost, s.ReordSeen
+	c.LostPackets, c.ReorderedPackets = s.LostOut, s.ReordSeen
 	decodePath(c, s)
 }
 
@@ -164,6 +164,8 @@ func decodeMini(c *conn.Conn, m *tcptopMini) {
 	}
 	if c.State == conn.SynRecv {
 		c.Dir = conn.In
+	} else {
+		c.ID.Serial = conn.TimeWaitSerial
 	}
 	if m.Tgid != 0 {
 		c.Has |= conn.HasUID

@@ -27,14 +27,34 @@ type inventory struct {
 	tcp    *link.Iter
 	buf    []byte
 
-	nextOwners, nextTCP int64 // monotonic ns before which the pass is not repeated
-	minis               map[conn.ID]uint64
+	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
+	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
+	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
 	hidden              int // namespaces that could not be entered in the last pass
 }
 
+// heir is what a time-wait socket keeps of its connection.
+type heir struct {
+	owner conn.Owner
+	uid   uint32
+	dir   conn.Dir
+}
+
+// sighting says when a small socket was last seen, and whether its owner is known.
+type sighting struct {
+	round uint64
+	owned bool
+}
+
 func newInventory(coll *ebpf.Collection) *inventory {
-	return &inventory{coll: coll, buf: make([]byte, 64<<10), minis: map[conn.ID]uint64{}}
+	return &inventory{
+		coll:       coll,
+		buf:        make([]byte, 64<<10),
+		minis:      map[conn.ID]sighting{},
+		left:       map[uint64]heir{},
+		leftBefore: map[uint64]heir{},
+	}
 }
 
 func (v *inventory) Close() error {
@@ -123,6 +143,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		return conns, gone, err
 	}
 	start := monotonic()
+	// The hooks hold for all namespaces, later ones too: a pass only finds what no hook tells.
 	all, err := namespaces()
 	if err != nil {
 		return conns, gone, err
@@ -143,28 +164,55 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 			return conns, gone, err
 		}
 	}
-	for id, round := range v.minis {
-		if round != v.round {
+	for id, seen := range v.minis {
+		if seen.round != v.round {
 			delete(v.minis, id)
 			gone = append(gone, id)
 		}
 	}
+	clear(v.leftBefore)
+	v.left, v.leftBefore = v.leftBefore, v.left
 	v.nextTCP = monotonic() + costShare*(monotonic()-start)
 	return conns, gone, nil
 }
 
 func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {
-	id := conn.ID{Cookie: m.Cookie}
-	_, known := v.minis[id]
+	var c conn.Conn
+	decodeMini(&c, m)
+	seen, known := v.minis[c.ID]
 	if !known && len(v.minis) >= limit {
 		return conns
 	}
-	v.minis[id] = v.round
-	if !known {
-		conns = append(conns, conn.Conn{})
-		decodeMini(&conns[len(conns)-1], m)
+	v.inherit(&c)
+	news := !known || !seen.owned && c.Owner.PID != 0
+	v.minis[c.ID] = sighting{v.round, seen.owned || c.Owner.PID != 0}
+	if !news {
+		return conns
 	}
-	return conns
+	return append(conns, c)
+}
+
+// inherit gives a time-wait socket the owner that its connection had.
+func (v *inventory) inherit(c *conn.Conn) {
+	if c.ID.Serial != conn.TimeWaitSerial {
+		return
+	}
+	h, ok := v.left[c.ID.Cookie]
+	if !ok {
+		h, ok = v.leftBefore[c.ID.Cookie]
+	}
+	if ok {
+		c.Owner, c.UID, c.Dir = h.owner, h.uid, h.dir
+		c.Has |= conn.HasUID
+	}
+}
+
+// leave notes whose a connection was that may go on as a time-wait socket, until
+// the next pass has looked.
+func (v *inventory) leave(c *conn.Conn, limit int) {
+	if c.Proto == conn.TCP && c.Reason == conn.FinLocal && len(v.left) < limit {
+		v.left[c.ID.Cookie] = heir{c.Owner, c.UID, c.Dir}
+	}
 }
 
 // grown takes a syn-recv socket that became a connection off the list: it has a

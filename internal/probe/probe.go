@@ -37,8 +37,8 @@ type Probe struct {
 
 // programs by what they are for.
 var (
-	tcpPrograms  = []string{"tt_set_state", "tt_destroy_sock"}
-	udpPrograms  = []string{"tt_send_length", "tt_recv_length", "tt_dev_queue", "tt_fail_queue"}
+	tcpPrograms    = []string{"tt_set_state", "tt_destroy_sock"}
+	udpPrograms    = []string{"tt_send_length", "tt_recv_length", "tt_dev_queue", "tt_fail_queue"}
 	cgroupPrograms = []string{"tt_sendmsg4", "tt_sendmsg6", "tt_ingress"}
 )
 

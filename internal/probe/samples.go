@@ -78,6 +78,16 @@ func (s *sampler) first() error {
 	return s.inv.runOwners(udp)
 }
 
+// takeInventory looks for what no hook tells, as often as its cost allows.
+func (s *sampler) takeInventory(now int64) (err error) {
+	if !s.inv.tcpDue(now) {
+		return nil
+	}
+	s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
+	s.inv.restUntil(now, s.cfg.Interval)
+	return err
+}
+
 func (s *sampler) take() error {
 	now := time.Now()
 	mono := monotonic()
@@ -99,12 +109,10 @@ func (s *sampler) take() error {
 }
 
 func (s *sampler) takeTCP(now int64) (err error) {
-	if s.inv.tcpDue(now) {
-		s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
-		if err != nil {
+	if s.inv.round == 0 { // the first sweep reads what it finds
+		if err := s.takeInventory(now); err != nil {
 			return err
 		}
-		s.inv.restUntil(now, s.cfg.Interval)
 	}
 	changed, err := s.slots.sweep()
 	if err != nil {
@@ -126,7 +134,13 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	var full uint64
 	s.out.Closed, full, err = s.ring.take(s.out.Closed)
 	s.out.Loss.QueueFull = full
-	return err
+	for i := range s.out.Closed {
+		s.inv.leave(&s.out.Closed[i], len(s.slots.hot))
+	}
+	if err != nil {
+		return err
+	}
+	return s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
 }
 
 // ownersWanted reports whether a connection waits for its owner.

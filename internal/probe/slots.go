@@ -53,7 +53,7 @@ func mapSlots(coll *ebpf.Collection, n int) (_ *slotTable, err error) {
 	}
 	t.changed = unsafe.Slice(&blocks[0][0], len(blocks)*16)
 	t.mapped = append(t.mapped, mem)
-	counters, mem, err := mapArray[tcptopCounters](coll.Maps["tt_counters"], 1)
+	counters, mem, err := mapArray[tcptopCounters](coll.Maps[".data.counters"], 1)
 	if err != nil {
 		return nil, err
 	}

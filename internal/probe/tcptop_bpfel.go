@@ -32,7 +32,7 @@ type tcptopConn struct {
 	SegsIn         uint64
 	SegsOut        uint64
 	TotalRetrans   uint32
-	Lost           uint32
+	LostOut        uint32
 	ReordSeen      uint32
 	SrttUs         uint32
 	RttvarUs       uint32
@@ -169,7 +169,6 @@ type tcptopSweepArgs struct {
 const (
 	tcptopMapTtCall         = "tt_call"
 	tcptopMapTtChanged      = "tt_changed"
-	tcptopMapTtCounters     = "tt_counters"
 	tcptopMapTtFlowFree     = "tt_flow_free"
 	tcptopMapTtFlowIndex    = "tt_flow_index"
 	tcptopMapTtFlows        = "tt_flows"
@@ -200,6 +199,7 @@ const (
 	tcptopVarCfgRingWake    = "cfg_ring_wake"
 	tcptopVarCfgSlots       = "cfg_slots"
 	tcptopVarListUdp        = "list_udp"
+	tcptopVarTtCounters     = "tt_counters"
 	tcptopVarTypeClosed     = "type_closed"
 	tcptopVarTypeMini       = "type_mini"
 	tcptopVarTypeSweepArgs  = "type_sweep_args"
@@ -268,7 +268,6 @@ type tcptopProgramSpecs struct {
 type tcptopMapSpecs struct {
 	TtCall      *ebpf.MapSpec `ebpf:"tt_call"`
 	TtChanged   *ebpf.MapSpec `ebpf:"tt_changed"`
-	TtCounters  *ebpf.MapSpec `ebpf:"tt_counters"`
 	TtFlowFree  *ebpf.MapSpec `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
@@ -292,6 +291,7 @@ type tcptopVariableSpecs struct {
 	CfgRingWake   *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
 	CfgSlots      *ebpf.VariableSpec `ebpf:"cfg_slots"`
 	ListUdp       *ebpf.VariableSpec `ebpf:"list_udp"`
+	TtCounters    *ebpf.VariableSpec `ebpf:"tt_counters"`
 	TypeClosed    *ebpf.VariableSpec `ebpf:"type_closed"`
 	TypeMini      *ebpf.VariableSpec `ebpf:"type_mini"`
 	TypeSweepArgs *ebpf.VariableSpec `ebpf:"type_sweep_args"`
@@ -319,7 +319,6 @@ func (o *tcptopObjects) Close() error {
 type tcptopMaps struct {
 	TtCall      *ebpf.Map `ebpf:"tt_call"`
 	TtChanged   *ebpf.Map `ebpf:"tt_changed"`
-	TtCounters  *ebpf.Map `ebpf:"tt_counters"`
 	TtFlowFree  *ebpf.Map `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
@@ -337,7 +336,6 @@ func (m *tcptopMaps) Close() error {
 	return _TcptopClose(
 		m.TtCall,
 		m.TtChanged,
-		m.TtCounters,
 		m.TtFlowFree,
 		m.TtFlowIndex,
 		m.TtFlows,
@@ -362,6 +360,7 @@ type tcptopVariables struct {
 	CfgRingWake   *ebpf.Variable `ebpf:"cfg_ring_wake"`
 	CfgSlots      *ebpf.Variable `ebpf:"cfg_slots"`
 	ListUdp       *ebpf.Variable `ebpf:"list_udp"`
+	TtCounters    *ebpf.Variable `ebpf:"tt_counters"`
 	TypeClosed    *ebpf.Variable `ebpf:"type_closed"`
 	TypeMini      *ebpf.Variable `ebpf:"type_mini"`
 	TypeSweepArgs *ebpf.Variable `ebpf:"type_sweep_args"`

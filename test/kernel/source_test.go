@@ -1,0 +1,183 @@
+// Package kernel meets a real kernel: known traffic in namespaces of its own,
+// measured by a probe in this process (watch) or by the real binary (stream).
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/enrich"
+	"tcptop/internal/probe"
+	"tcptop/internal/table"
+	"tcptop/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const (
+	tick     = 100 * time.Millisecond // the shortest interval there is
+	patience = 30 * time.Second       // for a condition that a tick or two should meet
+)
+
+// seen is all that a watcher has been told so far.
+type seen struct {
+	ticks  int
+	named  []conn.ID             // by the newest sample: new or moved
+	start  map[conn.ID]table.Row // of the first tick
+	first  map[conn.ID]table.Row // as each row was when it first appeared
+	last   map[conn.ID]table.Row // as each row was when it last appeared
+	live   map[conn.ID]table.Row // of the newest tick, closing ones included
+	closed []table.Row           // every row that ended, in order
+	loss   conn.Loss
+	totals []conn.OwnerTotal
+}
+
+// watcher folds a probe's samples into rows as the program does.
+type watcher struct {
+	t      testing.TB
+	cancel context.CancelFunc
+	done   chan struct{}
+	ticked chan struct{}
+	err    error      // to be read after done
+	mu     sync.Mutex // guards seen
+	seen   seen
+}
+
+// watch opens a probe and watches it until the test ends. Its hooks are in place
+// and the first tick is taken when it returns. TCP and UDP are both measured
+// unless cfg says which; no interval is the shortest.
+func watch(t testing.TB, cfg probe.Config) *watcher {
+	t.Helper()
+	testkit.Kernel(t)
+	if !cfg.TCP && !cfg.UDP {
+		cfg.TCP, cfg.UDP = true, true
+	}
+	if cfg.Interval == 0 {
+		cfg.Interval = tick
+	}
+	p, err := probe.Open(cfg)
+	if err != nil {
+		t.Fatalf("open probe: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watcher{t: t, cancel: cancel, done: make(chan struct{}), ticked: make(chan struct{}, 1)}
+	w.seen.first, w.seen.last = map[conn.ID]table.Row{}, map[conn.ID]table.Row{}
+	go func() {
+		defer close(w.done)
+		w.run(ctx, p, cfg)
+	}()
+	t.Cleanup(func() {
+		w.stop()
+		if err := p.Close(); err != nil {
+			t.Errorf("close probe: %v", err)
+		}
+	})
+	w.until(patience, func(s *seen) error {
+		if s.ticks == 0 {
+			return fmt.Errorf("no tick yet")
+		}
+		return nil
+	})
+	return w
+}
+
+func (w *watcher) run(ctx context.Context, p *probe.Probe, cfg probe.Config) {
+	names, rows := enrich.New(enrich.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
+	for sample, err := range p.Samples(ctx) {
+		if err != nil {
+			w.err = err
+			return
+		}
+		names.Apply(sample)
+		rows.Apply(sample)
+		w.take(sample, rows.Snapshot())
+	}
+}
+
+func (w *watcher) take(sample *conn.Sample, s *table.Snapshot) {
+	defer s.Release()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen.named = w.seen.named[:0]
+	for i := range sample.Conns {
+		w.seen.named = append(w.seen.named, sample.Conns[i].ID)
+	}
+	w.seen.take(s)
+	select {
+	case w.ticked <- struct{}{}:
+	default:
+	}
+}
+
+func (s *seen) take(snap *table.Snapshot) {
+	s.ticks++
+	s.loss, s.totals = snap.Loss, slices.Clone(snap.Totals)
+	s.live = make(map[conn.ID]table.Row, snap.Len())
+	for r := range snap.Rows() {
+		s.live[r.ID] = *r
+		if _, known := s.first[r.ID]; !known {
+			s.first[r.ID] = *r
+		}
+		if r.Event == conn.EventClose || r.Event == conn.EventFail {
+			s.closed = append(s.closed, *r)
+		}
+	}
+	maps.Copy(s.last, s.live)
+	if s.ticks == 1 {
+		s.start = s.live
+	}
+}
+
+// until waits for a tick after which cond returns nil, and fails the test with
+// cond's last error when limit has passed. cond must not keep what it is given.
+func (w *watcher) until(limit time.Duration, cond func(*seen) error) {
+	w.t.Helper()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	for {
+		err := w.look(cond)
+		if err == nil {
+			return
+		}
+		select {
+		case <-w.ticked:
+		case <-w.done:
+			if err := w.look(cond); err != nil {
+				w.t.Fatalf("the probe ended (%v), and: %v", w.err, err)
+			}
+			return
+		case <-end.C:
+			w.t.Fatalf("not within %v: %v", limit, err)
+		}
+	}
+}
+
+func (w *watcher) look(cond func(*seen) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cond(&w.seen)
+}
+
+// stop takes the last tick and returns all that was seen.
+func (w *watcher) stop() *seen {
+	w.cancel()
+	<-w.done
+	if w.err != nil {
+		w.t.Errorf("probe: %v", w.err)
+		w.err = nil
+	}
+	return &w.seen
+}
+
+// in returns the rows of one network namespace.
+func in(ns *testkit.NS, rows map[conn.ID]table.Row) []table.Row {
+	return slices.DeleteFunc(slices.Collect(maps.Values(rows)), func(r table.Row) bool {
+		return uint64(r.NetNS) != ns.Inode()
+	})
+}
