@@ -26,13 +26,17 @@ enum dir {
 	DIR_LISTEN,
 };
 
+/* Written by the lifecycle hooks alone, so that a sweep that runs meanwhile takes none back. */
 enum conn_bits {
-	BIT_FIN_RECEIVED = 1 << 0, /* bytes_received counts the peer's FIN */
-	BIT_FIN_LOCAL = 1 << 1,    /* our side sent its FIN first */
-	BIT_FIN_REMOTE = 1 << 2,   /* the peer's FIN came first */
-	BIT_KERNEL = 1 << 3,       /* owned by the kernel itself */
-	BIT_APP_LIMITED = 1 << 4,
-	BIT_CWND_LIMITED = 1 << 5,
+	BIT_FIN_LOCAL = 1 << 0,  /* our side sent its FIN first */
+	BIT_FIN_REMOTE = 1 << 1, /* the peer's FIN came first */
+	BIT_KERNEL = 1 << 2,     /* owned by the kernel itself */
+};
+
+/* Written by whoever copies the counters. */
+enum limit_bits {
+	LIMIT_APP = 1 << 0,
+	LIMIT_CWND = 1 << 1,
 };
 
 /*
@@ -56,13 +60,16 @@ struct conn {
 	__u64 cookie;
 	__u64 start_ns; /* SYN sent or connection accepted; 0 when it is older than tcptop */
 	__u64 stamp_us; /* last packet either way */
-	__u64 bytes_sent, bytes_retrans, bytes_received;
+	__u64 bytes_sent, bytes_retrans;
+	__u64 bytes_received; /* without the FIN, which the kernel's counter includes */
 	__u64 pacing_rate;
 	__u64 cgroup;
 	__u64 segs_in, segs_out; /* the kernel's 32-bit counters, extended */
 	__u32 total_retrans, lost_out, reord_seen, srtt_us;
 	__u32 rttvar_us, min_rtt_us, cwnd, ssthresh;
-	__u32 mss, snd_wnd, rcv_wnd, send_queue;
+	__u16 mss;
+	__u8 limits, unused;
+	__u32 snd_wnd, rcv_wnd, send_queue;
 	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;
 	__u32 connect_us, chrono[3]; /* jiffies busy, limited by the peer's window, by our send buffer */
 	__u32 netns, uid;
@@ -96,7 +103,8 @@ struct flow {
 	__u32 uid, ifindex, tgid, pid_start;
 	char comm[16];
 	__u32 phase;
-	__u8 dir, owner_source, kernel, corked;
+	__u32 cork_len; /* of the datagram being written in parts; 0 is none */
+	__u8 dir, owner_source, kernel, unused[5];
 };
 
 /* A time-wait or syn-recv socket: no counters, only identity. */
@@ -123,15 +131,12 @@ struct owner_total {
 
 /* Cumulative; in 64 bits also because a used 32-bit fetch-and-add compiles to a plain add. */
 struct counters {
-	__u64 slots_used;  /* high-water mark of the slot table */
+	__u64 slots_used; /* high-water mark of the slot table */
 	__u64 flows_used;
-	__u64 opened, closed;
 	__u64 table_full;  /* connections that found no slot */
 	__u64 ring_full;   /* closed connections that found no room in the ring */
 	__u64 flows_full;  /* datagrams whose flow found no slot */
 	__u64 totals_full; /* rows that not even the totals had room for */
-	__u64 pending;     /* closed connections that wait for their owner */
-	__u64 unowned;     /* live connections without an owner */
 };
 
 /* Argument of the sweep programs; user space runs them over [start, start+n). */

@@ -101,7 +101,7 @@ static __always_inline long new_flow(struct sock *sk, __u64 key, __u64 cookie, c
 		return -1;
 	f->cookie = cookie;
 	f->tx_bytes = f->rx_bytes = f->tx_packets = f->rx_packets = 0;
-	f->tgid = f->pid_start = f->kernel = f->corked = 0;
+	f->tgid = f->pid_start = f->kernel = f->cork_len = 0;
 	f->last_ns = f->start_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(f->raddr, raddr, 16);
 	f->rport = rport;

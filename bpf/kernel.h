@@ -144,6 +144,10 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct sk_buff_head {
+	__u32 qlen;
+};
+
 struct sock;
 
 struct sock_common {
@@ -166,6 +170,7 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	atomic_t sk_drops;
+	struct sk_buff_head sk_receive_queue;
 	int sk_err;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
@@ -244,6 +249,7 @@ struct udp_sock {
 	struct inet_sock inet;
 	unsigned long udp_flags; /* 6.7 */
 	int pending;
+	struct sk_buff_head reader_queue;
 };
 
 struct inet_timewait_sock {

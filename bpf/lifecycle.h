@@ -61,7 +61,8 @@ static __always_inline void apply_late(struct conn *c, struct late_owner *late)
 	c->pid_start = late->pid_start;
 	c->owner_source = late->source;
 	c->start_ns = late->start_ns;
-	c->dir = late->dir;
+	if (late->dir)
+		c->dir = late->dir;
 	c->bits |= late->bits;
 	__builtin_memcpy(c->comm, late->comm, sizeof(c->comm));
 }
@@ -72,7 +73,6 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 	struct closed *o = bpf_ringbuf_reserve(&tt_ring, sizeof(*o), 0);
 	struct late_owner *late = c ? NULL : bpf_map_lookup_elem(&tt_late, &cookie);
 
-	COUNT(closed);
 	if (!o) {
 		lose_row(c, late, sk, tp);
 		return;
@@ -88,7 +88,10 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 		copy_cc(&o->c, tp);
 	}
 	copy_identity(&o->c, sk);
-	copy_counters(&o->c, tp, sk);
+	if (last == TCP_LISTEN)
+		copy_listener(&o->c, sk);
+	else
+		copy_counters(&o->c, tp, sk);
 	o->c.state = TCP_CLOSE;
 	o->c.last_state = last;
 	o->c.err = sk->sk_err;
@@ -161,23 +164,32 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 	h->phase = PHASE_OPEN;
 }
 
-static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, __u8 bits)
+/* Keeps for the last row what a slot would have kept. The owner is taken from current if source says so. */
+static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, __u8 bits, __u64 start_ns)
 {
-	struct late_owner l = {};
-	struct task_struct *t = bpf_get_current_task_btf();
+	struct late_owner fresh = {}, *l = bpf_map_lookup_elem(&tt_late, &cookie);
 
-	l.source = source;
-	l.dir = dir;
-	l.bits = bits;
-	l.start_ns = source == OWNER_CONNECT ? bpf_ktime_get_ns() : 0;
-	bpf_probe_read_kernel(l.comm, sizeof(l.comm), t->group_leader->comm);
-	if (t->flags & PF_KTHREAD) {
-		l.bits |= BIT_KERNEL;
-	} else {
-		l.tgid = t->tgid;
-		l.pid_start = t->group_leader->start_boottime / 10000000;
+	if (!l) {
+		fresh.dir = dir;
+		fresh.start_ns = start_ns;
+		bpf_map_update_elem(&tt_late, &cookie, &fresh, BPF_NOEXIST);
+		l = bpf_map_lookup_elem(&tt_late, &cookie);
 	}
-	bpf_map_update_elem(&tt_late, &cookie, &l, BPF_NOEXIST);
+	if (!l)
+		return;
+	l->bits |= bits;
+	if (source != OWNER_NONE && l->source == OWNER_NONE) {
+		struct task_struct *t = bpf_get_current_task_btf();
+
+		l->source = source;
+		bpf_probe_read_kernel(l->comm, sizeof(l->comm), t->group_leader->comm);
+		if (t->flags & PF_KTHREAD) {
+			l->bits |= BIT_KERNEL;
+		} else {
+			l->tgid = t->tgid;
+			l->pid_start = t->group_leader->start_boottime / 10000000;
+		}
+	}
 }
 
 /*
@@ -215,10 +227,34 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 		report_closed(c, sk, tp, cookie, last);
 		return;
 	}
-	copy_counters(c, tp, sk);
+	if (last != TCP_LISTEN)
+		copy_counters(c, tp, sk);
 	c->state = TCP_CLOSE;
 	c->last_state = last;
 	c->err = sk->sk_err;
 	h->phase = PHASE_PENDING;
-	COUNT(pending);
+}
+
+/*
+ * A socket without a slot has changed its state: a new connection, or one that had
+ * found no room.
+ */
+static __always_inline void opened(struct sock *sk, __u64 cookie, __u8 old, __u8 state)
+{
+	bool connects = state == TCP_SYN_SENT || state == TCP_LISTEN;
+	bool accepted = state == TCP_ESTABLISHED && old == TCP_SYN_RECV;
+	bool closes = state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK; /* in the process' own context */
+	__u8 source = connects ? OWNER_CONNECT : closes ? OWNER_ACCEPT : OWNER_NONE;
+	__u64 start_ns = connects || accepted ? bpf_ktime_get_ns() : 0;
+
+	if (track(sk, cookie, state, source, start_ns) >= 0)
+		return;
+	remember_late(cookie, source,
+		      state == TCP_SYN_SENT ? DIR_OUT :
+		      accepted              ? DIR_IN :
+					      DIR_UNKNOWN,
+		      state == TCP_FIN_WAIT1  ? BIT_FIN_LOCAL :
+		      state == TCP_CLOSE_WAIT ? BIT_FIN_REMOTE :
+						0,
+		      start_ns);
 }

@@ -81,7 +81,6 @@ struct {
 struct counters tt_counters SEC(".data.counters");
 
 #define COUNT(field) __sync_fetch_and_add(&tt_counters.field, 1)
-#define UNCOUNT(field) __sync_fetch_and_add(&tt_counters.field, -1)
 
 /* Rows that the ring had no room for, by owner. Read by user space when counters.ring_full moves. Not an LRU:
  * that would forget without a word. */
@@ -107,13 +106,14 @@ struct {
 	__type(value, struct late_owner);
 } tt_late SEC(".maps");
 
-/* What one hook of a send call knows and the next one needs: the peer, the datagrams. */
+/* What one hook of a send or receive call knows and the next one needs: the peer, the datagrams. */
 struct call {
-	__u64 peer_cookie, gso_cookie;
-	__u8 addr[16];
-	__u16 port;
-	__u16 gso_segs;
-	__u32 unused;
+	__u64 peer_cookie, gso_cookie, sender_cookie;
+	__u8 peer[16], sender[16];
+	__u16 peer_port, sender_port;
+	__u16 gso_segs, unused;
+	__u32 cork_len; /* of the corked datagram that the peer is kept for; 0 when the peer is this call's own */
+	__u32 unused2;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -122,8 +122,13 @@ struct {
 	__type(value, struct call);
 } tt_call SEC(".maps");
 
-/* Datagrams that wait in a socket's receive queue: where each is from and what it holds. */
-#define LETTERS 32
+/*
+ * Datagrams that wait in a socket's receive queue: where each is from and what it
+ * holds. As many as the default receive buffer takes small ones.
+ */
+#define LETTERS 256
+#define NAMELESS ~0U
+#define NAMED_FOR_GOOD 1024 /* after so many, letters are no longer written */
 struct letter {
 	__u8 addr[16];
 	__u16 port;
@@ -133,6 +138,8 @@ struct letter {
 struct mailbox {
 	struct bpf_spin_lock lock;
 	__u32 head, tail;
+	__u32 named; /* reads in a row that asked for the sender; NAMELESS once one did not */
+	__u64 pushed_ns;
 	struct letter letters[LETTERS];
 };
 struct {

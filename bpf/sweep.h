@@ -30,10 +30,12 @@ static __always_inline void list_slot(struct sweep_state *s, __u32 slot)
 
 static __always_inline bool same(struct conn *c, struct tcp_sock *tp)
 {
-	return c->bytes_sent == tp->bytes_sent && c->bytes_received == tp->bytes_received &&
-	       (__u32)c->segs_in == tp->segs_in && (__u32)c->segs_out == tp->segs_out &&
-	       c->unsent == ahead(tp->write_seq, tp->snd_nxt) && c->send_queue == tp->write_seq - tp->snd_una &&
-	       c->recv_queue == ahead(tp->rcv_nxt, tp->copied_seq);
+	struct sock *sk = (struct sock *)tp;
+
+	return c->state == sk->__sk_common.skc_state && c->bytes_sent == tp->bytes_sent &&
+	       c->bytes_received == tp->bytes_received - fin_received(sk) && (__u32)c->segs_in == tp->segs_in &&
+	       (__u32)c->segs_out == tp->segs_out && c->unsent == ahead(tp->write_seq, tp->snd_nxt) &&
+	       c->send_queue == tp->write_seq - tp->snd_una && c->recv_queue == ahead(tp->rcv_nxt, tp->copied_seq);
 }
 
 static __always_inline void sweep_listener(struct sweep_state *s, __u32 slot, struct hot *h, struct sock *sk)
@@ -71,7 +73,7 @@ static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct
 		return;
 	}
 	copy_counters(c, tp, (struct sock *)tp);
-	if (!c->lport) /* chosen after the state change that made the slot */
+	if (!c->lport || c->state == TCP_SYN_SENT) /* chosen after the state change that made the slot */
 		copy_identity(c, (struct sock *)tp);
 	/* the socket may have gone, and its memory to another one, while it was read */
 	if (h->sk != sk || cookie_of((struct sock *)tp) != c->cookie) {

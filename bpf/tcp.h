@@ -136,7 +136,7 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->stamp_us = tp->tcp_mstamp;
 	c->bytes_sent = tp->bytes_sent;
 	c->bytes_retrans = tp->bytes_retrans;
-	c->bytes_received = tp->bytes_received;
+	c->bytes_received = tp->bytes_received - fin_received(sk);
 	c->segs_in += (__u32)(tp->segs_in - (__u32)c->segs_in);
 	c->segs_out += (__u32)(tp->segs_out - (__u32)c->segs_out);
 	c->total_retrans = tp->total_retrans;
@@ -160,13 +160,8 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->chrono[2] = tp->chrono_stat[2];
 	c->pacing_rate = sk->sk_pacing_rate;
 	c->state = sk->__sk_common.skc_state;
-	c->bits &= ~(BIT_FIN_RECEIVED | BIT_APP_LIMITED | BIT_CWND_LIMITED);
-	if (fin_received(sk))
-		c->bits |= BIT_FIN_RECEIVED;
-	if (BPF_CORE_READ_BITFIELD(tp, rate_app_limited))
-		c->bits |= BIT_APP_LIMITED;
-	if (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited))
-		c->bits |= BIT_CWND_LIMITED;
+	c->limits = (BPF_CORE_READ_BITFIELD(tp, rate_app_limited) ? LIMIT_APP : 0) |
+		    (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ? LIMIT_CWND : 0);
 }
 
 static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
@@ -177,7 +172,8 @@ static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
 /*
  * Who opened a connection that is older than tcptop. The handshake acknowledged the
  * client's SYN, which bytes_acked counts (tcp_snd_una_update), but a server's socket
- * starts after its own: so the client's is one ahead of the payload.
+ * starts after its own: so the client's is one ahead of the payload, and of the FIN
+ * if that was sent.
  */
 __noinline int direction_of(__u64 sent, __u64 acked, __u8 state)
 {
@@ -185,8 +181,6 @@ __noinline int direction_of(__u64 sent, __u64 acked, __u8 state)
 		return DIR_LISTEN;
 	if (state == TCP_SYN_SENT)
 		return DIR_OUT;
-	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
-		return DIR_UNKNOWN; /* our FIN is counted too: no longer decidable */
 	if (acked == sent + 1)
 		return DIR_OUT;
 	return acked == sent ? DIR_IN : DIR_UNKNOWN;
@@ -194,8 +188,11 @@ __noinline int direction_of(__u64 sent, __u64 acked, __u8 state)
 
 static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
 {
-	return direction_of(tp->bytes_sent - tp->bytes_retrans,
-			    tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una), state);
+	__u64 sent = tp->bytes_sent - tp->bytes_retrans;
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && tp->write_seq == tp->snd_nxt)
+		sent++; /* our FIN has gone out too */
+	return direction_of(sent, tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una), state);
 }
 
 /* Takes a slot for a socket; the caller fills it and calls publish(). */

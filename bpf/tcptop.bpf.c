@@ -53,21 +53,7 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	if (newstate == TCP_SYN_RECV && slot < 0)
 		return 0; /* fast open's child: a connection once its handshake is done */
 	if (slot < 0) {
-		bool here = newstate == TCP_SYN_SENT || newstate == TCP_LISTEN || newstate == TCP_FIN_WAIT1 ||
-			    newstate == TCP_LAST_ACK;
-		bool born = newstate == TCP_SYN_SENT || newstate == TCP_LISTEN ||
-			    (newstate == TCP_ESTABLISHED && oldstate == TCP_SYN_RECV);
-		__u8 source = !here ? OWNER_NONE :
-			      newstate == TCP_SYN_SENT || newstate == TCP_LISTEN ? OWNER_CONNECT : OWNER_ACCEPT;
-
-		if (born)
-			COUNT(opened);
-		slot = track(sk, cookie, newstate, source, born ? bpf_ktime_get_ns() : 0);
-		if (slot < 0 && here)
-			remember_late(cookie, source, newstate == TCP_SYN_SENT ? DIR_OUT : DIR_UNKNOWN,
-				      newstate == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL :
-				      newstate == TCP_LAST_ACK	? BIT_FIN_REMOTE :
-								  0);
+		opened(sk, cookie, oldstate, newstate);
 		return 0;
 	}
 	c = conn_at(slot);
@@ -75,10 +61,8 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	if (!c || !h)
 		return 0;
 	if (h->phase != PHASE_OPEN) {
-		if (newstate == TCP_SYN_SENT || newstate == TCP_LISTEN) {
-			COUNT(opened);
+		if (newstate == TCP_SYN_SENT || newstate == TCP_LISTEN)
 			reopen(slot, h, c, sk, newstate);
-		}
 		return 0;
 	}
 	switch (newstate) {
@@ -141,7 +125,6 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 		if (closing_here(sk))
 			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 		if (__sync_val_compare_and_swap(&h->phase, PHASE_PENDING, PHASE_DONE) == PHASE_PENDING) {
-			UNCOUNT(pending);
 			report_closed(c, sk, tp, cookie, last);
 		}
 	}

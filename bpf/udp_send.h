@@ -22,25 +22,24 @@ static __always_inline bool connected_peer(struct sock *sk, __u8 *addr, __u16 *p
 }
 
 /*
- * How many datagrams did this send call begin? One, but none where it goes on
- * writing a corked one (MSG_MORE, UDP_CORK), and all of a segmented one (GSO).
+ * How many datagrams did this send call begin? One, but none where it went on
+ * writing a corked one (MSG_MORE, UDP_CORK): that has grown. A cork that was let go
+ * by its socket option has not.
  */
-static __always_inline __u32 datagrams_sent(struct sock *sk, struct flow *f, struct call *call, __u64 cookie, int len)
+static __always_inline __u32 datagrams_begun(struct flow *f, bool pending, __u32 cork_len, __u32 len)
 {
-	struct udp_sock *up = (struct udp_sock *)sk;
-	int pending = BPF_CORE_READ(up, pending);
-	__u32 n = 1;
+	__u32 before = f->cork_len;
 
+	f->cork_len = pending ? cork_len : 0;
 	if (pending)
-		n = BPF_CORE_READ(up, inet.cork.base.length) <= (unsigned int)len + 8;
-	else if (f->corked)
-		n = 0;
-	f->corked = pending != 0;
-	if (call && call->gso_segs && call->gso_cookie == cookie) {
-		n = call->gso_segs;
-		call->gso_segs = 0;
-	}
-	return n;
+		return cork_len <= len + 8; /* nothing but this part and the UDP header */
+	return !before || before == cork_len;
+}
+
+/* The peer that this call named, or that it named for the corked datagram which this call went on with. */
+static __always_inline bool named_peer(struct call *call, __u64 cookie, __u32 cork_len)
+{
+	return call && call->peer_cookie == cookie && (!call->cork_len || call->cork_len != cork_len);
 }
 
 /*
@@ -51,28 +50,45 @@ static __always_inline __u32 datagrams_sent(struct sock *sk, struct flow *f, str
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 {
+	struct udp_sock *up;
 	struct call *call;
 	struct flow *f;
 	__u8 addr[16] = {};
+	__u32 cork_len, n;
 	__u16 port = 0;
 	__u64 cookie;
+	bool pending;
 
-	if (sk->sk_protocol != IPPROTO_UDP || ret < 0)
+	if (sk->sk_protocol != IPPROTO_UDP)
 		return 0;
+	up = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct udp_sock));
+	pending = up->pending;
+	cork_len = up->inet.cork.base.length;
 	cookie = bpf_get_socket_cookie(sk);
 	call = this_call(0);
-	if (call && call->peer_cookie == cookie) {
-		__builtin_memcpy(addr, call->addr, 16);
-		port = call->port;
-		call->peer_cookie = 0;
+	if (named_peer(call, cookie, cork_len)) {
+		__builtin_memcpy(addr, call->peer, 16);
+		port = call->peer_port;
 	} else {
 		connected_peer(sk, addr, &port);
 	}
+	if (call && call->peer_cookie == cookie) {
+		call->cork_len = cork_len;
+		if (!pending)
+			call->peer_cookie = 0;
+	}
+	if (ret < 0)
+		return 0;
 	f = flow_of(sk, cookie, addr, port, OWNER_CONNECT);
 	if (!f)
 		return 0;
+	n = datagrams_begun(f, pending, cork_len, ret);
+	if (call && call->gso_segs && call->gso_cookie == cookie) {
+		n = call->gso_segs;
+		call->gso_segs = 0;
+	}
 	__sync_fetch_and_add(&f->tx_bytes, ret);
-	__sync_fetch_and_add(&f->tx_packets, datagrams_sent(sk, f, call, cookie, ret));
+	__sync_fetch_and_add(&f->tx_packets, n);
 	f->last_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -115,11 +131,13 @@ int tt_sendmsg4(struct bpf_sock_addr *ctx)
 
 	if (!call)
 		return 1;
-	d = (__u32 *)call->addr;
+	d = (__u32 *)call->peer;
 	d[0] = d[1] = 0;
 	d[2] = 0xffff0000;
 	d[3] = ctx->user_ip4;
-	call->port = bpf_ntohs(ctx->user_port);
+	call->peer_port = bpf_ntohs(ctx->user_port);
+	call->cork_len = 0;
+	call->gso_segs = 0;
 	call->peer_cookie = bpf_get_socket_cookie(ctx);
 	return 1;
 }
@@ -132,13 +150,14 @@ int tt_sendmsg6(struct bpf_sock_addr *ctx)
 
 	if (!call)
 		return 1;
-	d = (__u32 *)call->addr;
+	d = (__u32 *)call->peer;
 	d[0] = ctx->user_ip6[0];
 	d[1] = ctx->user_ip6[1];
 	d[2] = ctx->user_ip6[2];
 	d[3] = ctx->user_ip6[3];
-	call->port = bpf_ntohs(ctx->user_port);
+	call->peer_port = bpf_ntohs(ctx->user_port);
+	call->cork_len = 0;
+	call->gso_segs = 0;
 	call->peer_cookie = bpf_get_socket_cookie(ctx);
 	return 1;
 }
-

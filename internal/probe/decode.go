@@ -8,8 +8,7 @@ import (
 
 // Bits of tcptopConn.Bits, as in bpf/conn.h.
 const (
-	bitFinReceived = 1 << iota
-	bitFinLocal
+	bitFinLocal = 1 << iota
 	bitFinRemote
 	bitKernel
 )
@@ -48,7 +47,7 @@ func decodeConn(c *conn.Conn, s *tcptopConn) {
 		return
 	}
 	c.TxBytes = s.BytesSent - s.BytesRetrans
-	c.RxBytes = s.BytesReceived - uint64(s.Bits&bitFinReceived)
+	c.RxBytes = s.BytesReceived
 	c.TxPackets, c.RxPackets = s.SegsOut, s.SegsIn
 	c.RetransBytes, c.RetransPackets = s.BytesRetrans, s.TotalRetrans
 	c.LostPackets, c.ReorderedPackets = s.LostOut, s.ReordSeen
@@ -60,7 +59,7 @@ func decodePath(c *conn.Conn, s *tcptopConn) {
 	if c.RTT > 0 && s.MinRttUs != ^uint32(0) { // ~0 until the first measurement (minmax_reset in tcp_init_sock)
 		c.MinRTT = s.MinRttUs
 	}
-	c.Cwnd, c.Ssthresh, c.MSS = s.Cwnd, s.Ssthresh, s.Mss
+	c.Cwnd, c.Ssthresh, c.MSS = s.Cwnd, s.Ssthresh, uint32(s.Mss)
 	c.SndWnd, c.RcvWnd = s.SndWnd, s.RcvWnd
 	if s.PacingRate != ^uint64(0) {
 		c.PacingRate = s.PacingRate

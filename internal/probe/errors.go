@@ -62,17 +62,25 @@ var wanted = []struct {
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", false},
 }
 
-// checkCapabilities returns a *PermissionError that names what is missing.
-func checkCapabilities() error {
-	var data [2]unix.CapUserData
+// capabilities are the effective ones of this process.
+type capabilities [2]unix.CapUserData
+
+func (c *capabilities) has(bit uint) bool { return c[bit/32].Effective&(1<<(bit%32)) != 0 }
+
+func ownCapabilities() (*capabilities, error) {
+	var c capabilities
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return fmt.Errorf("read own capabilities: %w", err)
+	if err := unix.Capget(&header, &c[0]); err != nil {
+		return nil, fmt.Errorf("read own capabilities: %w", err)
 	}
-	has := func(bit uint) bool { return data[bit/32].Effective&(1<<(bit%32)) != 0 }
+	return &c, nil
+}
+
+// check returns a *PermissionError that names what is missing.
+func (c *capabilities) check() error {
 	var missing []string
 	for _, w := range wanted {
-		if !has(w.bit) && !(w.admin && has(unix.CAP_SYS_ADMIN)) {
+		if !c.has(w.bit) && !(w.admin && c.has(unix.CAP_SYS_ADMIN)) {
 			missing = append(missing, w.name)
 		}
 	}

@@ -31,7 +31,6 @@ type inventory struct {
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
-	hidden              int // namespaces that could not be entered in the last pass
 }
 
 // heir is what a time-wait socket keeps of its connection.
@@ -41,9 +40,11 @@ type heir struct {
 	dir   conn.Dir
 }
 
-// sighting says when a small socket was last seen, and whether its owner is known.
+// sighting says when a small socket was last seen, in which state, and whether its
+// owner is known.
 type sighting struct {
 	round uint64
+	state conn.State
 	owned bool
 }
 
@@ -149,7 +150,6 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		return conns, gone, err
 	}
 	v.round++
-	v.hidden = 0
 	for _, path := range all {
 		err := v.each(it, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
 			m := (*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec)))
@@ -157,7 +157,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		})
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			v.hidden++
+			// said once, by Missing
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
 			// the namespace went while it was looked at
 		case err != nil:
@@ -184,8 +184,8 @@ func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.
 		return conns
 	}
 	v.inherit(&c)
-	news := !known || !seen.owned && c.Owner.PID != 0
-	v.minis[c.ID] = sighting{v.round, seen.owned || c.Owner.PID != 0}
+	news := !known || seen.state != c.State || !seen.owned && c.Owner.PID != 0
+	v.minis[c.ID] = sighting{v.round, c.State, seen.owned || c.Owner.PID != 0}
 	if !news {
 		return conns
 	}

@@ -39,13 +39,17 @@ type Probe struct {
 var (
 	tcpPrograms    = []string{"tt_set_state", "tt_destroy_sock"}
 	udpPrograms    = []string{"tt_send_length", "tt_recv_length", "tt_dev_queue", "tt_fail_queue"}
-	cgroupPrograms = []string{"tt_sendmsg4", "tt_sendmsg6", "tt_ingress"}
+	cgroupPrograms = []string{"tt_sendmsg4", "tt_sendmsg6", "tt_recvmsg4", "tt_recvmsg6", "tt_ingress"}
 )
 
 // Open loads the object and attaches its hooks. Traffic is counted from here on.
 // Errors are *PermissionError, *UnsupportedError, or what the system said.
 func Open(cfg Config) (_ *Probe, err error) {
-	if err := checkCapabilities(); err != nil {
+	caps, err := ownCapabilities()
+	if err != nil {
+		return nil, err
+	}
+	if err := caps.check(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
@@ -55,6 +59,9 @@ func Open(cfg Config) (_ *Probe, err error) {
 		return nil, classify("raise the limit of locked memory", err)
 	}
 	p := &Probe{cfg: cfg}
+	if cfg.TCP && !caps.has(unix.CAP_SYS_ADMIN) {
+		p.missing = append(p.missing, "sockets that no process holds in other network namespaces (CAP_SYS_ADMIN)")
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -158,6 +165,9 @@ func (p *Probe) attachCgroup() error {
 	attach := map[string]ebpf.AttachType{
 		"tt_sendmsg4": ebpf.AttachCGroupUDP4Sendmsg,
 		"tt_sendmsg6": ebpf.AttachCGroupUDP6Sendmsg,
+		"tt_recvmsg4": ebpf.AttachCGroupUDP4Recvmsg,
+		"tt_recvmsg6": ebpf.AttachCGroupUDP6Recvmsg,
+		"tt_ingress":  ebpf.AttachCGroupInetIngress,
 	}
 	for _, name := range cgroupPrograms {
 		l, err := link.AttachCgroup(link.CgroupOptions{Path: root, Attach: attach[name], Program: p.coll.Programs[name]})

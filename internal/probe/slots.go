@@ -118,9 +118,5 @@ func (t *slotTable) settle(slot uint32, c *conn.Conn) bool {
 		return false
 	}
 	finish(c, &t.slots[slot])
-	if !atomic.CompareAndSwapUint32(&t.hot[slot].Phase, phasePending, phaseDone) {
-		return false
-	}
-	atomic.AddUint64(&t.counters.Pending, ^uint64(0))
-	return true
+	return atomic.CompareAndSwapUint32(&t.hot[slot].Phase, phasePending, phaseDone)
 }

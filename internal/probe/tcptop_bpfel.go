@@ -39,7 +39,9 @@ type tcptopConn struct {
 	MinRttUs       uint32
 	Cwnd           uint32
 	Ssthresh       uint32
-	Mss            uint32
+	Mss            uint16
+	Limits         uint8
+	Unused         uint8
 	SndWnd         uint32
 	RcvWnd         uint32
 	SendQueue      uint32
@@ -73,14 +75,10 @@ type tcptopCounters struct {
 	_          structs.HostLayout
 	SlotsUsed  uint64
 	FlowsUsed  uint64
-	Opened     uint64
-	Closed     uint64
 	TableFull  uint64
 	RingFull   uint64
 	FlowsFull  uint64
 	TotalsFull uint64
-	Pending    uint64
-	Unowned    uint64
 }
 
 type tcptopFlow struct {
@@ -105,10 +103,11 @@ type tcptopFlow struct {
 	PidStart    uint32
 	Comm        [16]int8
 	Phase       uint32
+	CorkLen     uint32
 	Dir         uint8
 	OwnerSource uint8
 	Kernel      uint8
-	Corked      uint8
+	Unused      [5]uint8
 }
 
 type tcptopHot struct {
@@ -188,6 +187,8 @@ const (
 	tcptopProgTtInventory   = "tt_inventory"
 	tcptopProgTtOwners      = "tt_owners"
 	tcptopProgTtRecvLength  = "tt_recv_length"
+	tcptopProgTtRecvmsg4    = "tt_recvmsg4"
+	tcptopProgTtRecvmsg6    = "tt_recvmsg6"
 	tcptopProgTtSendLength  = "tt_send_length"
 	tcptopProgTtSendmsg4    = "tt_sendmsg4"
 	tcptopProgTtSendmsg6    = "tt_sendmsg6"
@@ -255,6 +256,8 @@ type tcptopProgramSpecs struct {
 	TtInventory   *ebpf.ProgramSpec `ebpf:"tt_inventory"`
 	TtOwners      *ebpf.ProgramSpec `ebpf:"tt_owners"`
 	TtRecvLength  *ebpf.ProgramSpec `ebpf:"tt_recv_length"`
+	TtRecvmsg4    *ebpf.ProgramSpec `ebpf:"tt_recvmsg4"`
+	TtRecvmsg6    *ebpf.ProgramSpec `ebpf:"tt_recvmsg6"`
 	TtSendLength  *ebpf.ProgramSpec `ebpf:"tt_send_length"`
 	TtSendmsg4    *ebpf.ProgramSpec `ebpf:"tt_sendmsg4"`
 	TtSendmsg6    *ebpf.ProgramSpec `ebpf:"tt_sendmsg6"`
@@ -378,6 +381,8 @@ type tcptopPrograms struct {
 	TtInventory   *ebpf.Program `ebpf:"tt_inventory"`
 	TtOwners      *ebpf.Program `ebpf:"tt_owners"`
 	TtRecvLength  *ebpf.Program `ebpf:"tt_recv_length"`
+	TtRecvmsg4    *ebpf.Program `ebpf:"tt_recvmsg4"`
+	TtRecvmsg6    *ebpf.Program `ebpf:"tt_recvmsg6"`
 	TtSendLength  *ebpf.Program `ebpf:"tt_send_length"`
 	TtSendmsg4    *ebpf.Program `ebpf:"tt_sendmsg4"`
 	TtSendmsg6    *ebpf.Program `ebpf:"tt_sendmsg6"`
@@ -395,6 +400,8 @@ func (p *tcptopPrograms) Close() error {
 		p.TtInventory,
 		p.TtOwners,
 		p.TtRecvLength,
+		p.TtRecvmsg4,
+		p.TtRecvmsg6,
 		p.TtSendLength,
 		p.TtSendmsg4,
 		p.TtSendmsg6,

@@ -22,8 +22,8 @@ import (
 // binEnv names a tcptop that is built already, for machines without a Go toolchain.
 const binEnv = "TCPTOP_BIN"
 
-// binary returns the path of tcptop, which it builds when first asked.
-func binary(t testing.TB) string {
+// tcptop returns the path of tcptop, which it builds when first asked.
+func tcptop(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv(binEnv); path != "" {
 		return path
@@ -73,7 +73,7 @@ func stream(t testing.TB, format string, args ...string) *program {
 	t.Helper()
 	testkit.Kernel(t)
 	p := &program{t: t, done: make(chan struct{}), came: make(chan struct{}, 1)}
-	p.cmd = exec.Command(binary(t), append([]string{"-o", format}, args...)...)
+	p.cmd = exec.Command(tcptop(t), append([]string{"-o", format}, args...)...)
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

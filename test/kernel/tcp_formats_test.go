@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"tcptop/internal/column"
 	"tcptop/internal/testkit"
 )
 
@@ -76,8 +75,8 @@ func printedText(rows []record, truths []testkit.Truth) error {
 	}
 	for i := range truths {
 		want := numbers(&truths[i])
-		want[5] = strings.TrimSpace(string(column.AppendBytes(nil, truths[i].TxBytes)))
-		want[6] = strings.TrimSpace(string(column.AppendBytes(nil, truths[i].RxBytes)))
+		want[5] = human(truths[i].TxBytes)
+		want[6] = human(truths[i].RxBytes)
 		if line := strings.Join(want, " "); !lines[line] {
 			return fmt.Errorf("%s: no line %q among %d", truths[i].Kind, line, len(lines))
 		}

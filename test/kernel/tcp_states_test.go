@@ -32,10 +32,17 @@ func TestStates(t *testing.T) {
 				w = watch(t, probe.Config{TCP: true})
 			}
 			w.until(patience, func(s *seen) error {
-				if err := sameStates(in(ns, s.live), ssStates(t, ns.Command("ss", "-tanH"))); err != nil {
+				out, err := ns.Command("ss", "-tanH").Output()
+				if err != nil {
+					t.Fatalf("ss: %v", err)
+				}
+				if err := sameStates(in(ns, s.live), parseStates(t, out)); err != nil {
 					return err
 				}
-				return ownStates(in(ns, s.live), truths)
+				if err := ownStates(in(ns, s.live), truths); err != nil || !before {
+					return err
+				}
+				return lingering(in(ns, s.live), load.PID())
 			})
 			load.Finish()
 		})
@@ -51,13 +58,9 @@ type state struct {
 // stateNames are those that ss prints in another form than its own filter takes.
 var stateNames = map[string]string{"ESTAB": "established", "UNCONN": "closed"}
 
-// ssStates runs ss -tanH.
-func ssStates(t *testing.T, ss *testkit.Cmd) (states []state) {
+// parseStates reads the output of ss -tanH.
+func parseStates(t *testing.T, out []byte) (states []state) {
 	t.Helper()
-	out, err := ss.Output()
-	if err != nil {
-		t.Fatalf("ss: %v", err)
-	}
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
 		name, known := stateNames[f[0]]
@@ -130,6 +133,17 @@ func ownStates(rows []table.Row, truths []testkit.Truth) error {
 		}
 		if want.Cookie != "" && r.ID.String() != want.Cookie {
 			return fmt.Errorf("%v: conn %v, cookie is %s", s, r.ID, want.Cookie)
+		}
+	}
+	return nil
+}
+
+// lingering requires that time-wait sockets, which no process holds, keep the owner
+// of their connection.
+func lingering(rows []table.Row, pid int) error {
+	for _, r := range rows {
+		if r.State == conn.TimeWait && int(r.Owner.PID) != pid {
+			return fmt.Errorf("%v: owner %d, its connection was of %d", rowState(&r), r.Owner.PID, pid)
 		}
 	}
 	return nil

@@ -36,11 +36,12 @@ func shortExchange(f family, port uint16, c *console) error {
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	if err := patient(fd); err != nil {
-		return err
-	}
 	if err := unix.Connect(fd, f.sockaddr(netip.AddrPortFrom(f.loopback(), port))); err != nil {
 		return fmt.Errorf("connect: %w", err)
+	}
+	// Only now: with a limit a call that a signal interrupts is not restarted.
+	if err := patient(fd); err != nil {
+		return err
 	}
 	e, err := newEnd(fd, "short", "out")
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -53,8 +54,8 @@ func shortServe(fd int, c *console) error {
 	if err := writeAll(fd, make([]byte, shortReply)); err != nil {
 		return err
 	}
-	if n, err := unix.Read(fd, make([]byte, 1)); n != 0 || err != nil {
-		return fmt.Errorf("end of client: read %d: %w", n, err)
+	if err := readAll(fd, make([]byte, 1)); !errors.Is(err, errEarlyEnd) {
+		return fmt.Errorf("end of client: not the end but %w", err)
 	}
 	e.RxBytes, e.TxBytes = shortRequest, shortReply
 	if err := e.tell(c); err != nil {

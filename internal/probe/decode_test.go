@@ -1,0 +1,97 @@
+package probe
+
+import (
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+)
+
+// The kernel and the docs count on these sizes.
+func TestRecordSizes(t *testing.T) {
+	for what, size := range map[string][2]uintptr{
+		"conn":   {unsafe.Sizeof(tcptopConn{}), 256},
+		"hot":    {unsafe.Sizeof(tcptopHot{}), 32},
+		"closed": {unsafe.Sizeof(tcptopClosed{}), 264},
+	} {
+		if size[0] != size[1] {
+			t.Errorf("struct %s has %d bytes, want %d", what, size[0], size[1])
+		}
+	}
+}
+
+func TestDecodeConn(t *testing.T) {
+	s := tcptopConn{
+		Cookie: 7, Gen: 2, State: uint8(conn.Established), Dir: uint8(conn.Out),
+		BytesSent: 150, BytesRetrans: 50, BytesReceived: 40, SegsIn: 1 << 33, SegsOut: 9,
+		SrttUs: 120, MinRttUs: 100, PacingRate: ^uint64(0), Mss: 1000, RateDelivered: 3, RateIntervalUs: 1500,
+		StampUs: 5, Tgid: 42, Comm: [16]int8{'a', -1}, Lport: 80,
+	}
+	var c conn.Conn
+	decodeConn(&c, &s)
+	want := conn.Conn{
+		ID: conn.ID{Cookie: 7, Serial: 2}, Has: hasTCP, Proto: conn.TCP, State: conn.Established, Dir: conn.Out,
+		Lport: 80, TxBytes: 100, RxBytes: 40, RxPackets: 1 << 33, TxPackets: 9, RetransBytes: 50,
+		RTT: 120, MinRTT: 100, MSS: 1000, DeliveryRate: 2_000_000, LastActive: 5000,
+	}
+	want.Owner.PID, want.Owner.Comm = 42, conn.Name{'a', 0xff}
+	if c != want {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	if n := testing.AllocsPerRun(100, func() { decodeConn(&c, &s) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestDecodeListener(t *testing.T) {
+	s := tcptopConn{State: uint8(conn.Listen), Dir: uint8(conn.DirListen), RecvQueue: 3, SendQueue: 128, Unsent: 5}
+	var c conn.Conn
+	decodeConn(&c, &s)
+	if c.Backlog != 3 || c.BacklogMax != 128 || c.Drops != 5 || c.Has&conn.HasBytes != 0 {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestReason(t *testing.T) {
+	for _, tt := range []struct {
+		last conn.State
+		err  unix.Errno
+		bits uint8
+		want conn.CloseReason
+	}{
+		{conn.SynSent, unix.ECONNREFUSED, 0, conn.Refused},
+		{conn.SynSent, unix.ETIMEDOUT, 0, conn.Timeout},
+		{conn.SynSent, unix.EHOSTUNREACH, 0, conn.Unreachable},
+		{conn.SynSent, 0, 0, 0},
+		{conn.Established, unix.ECONNRESET, 0, conn.ResetRemote},
+		{conn.CloseWait, unix.EPIPE, bitFinRemote, conn.ResetRemote},
+		{conn.FinWait2, 0, bitFinLocal, conn.FinLocal},
+		{conn.LastAck, 0, bitFinRemote, conn.FinRemote},
+		{conn.Established, 0, 0, conn.ResetLocal},
+		{conn.CloseWait, 0, bitFinRemote, conn.ResetLocal},
+	} {
+		if got := reason(tt.last, tt.err, tt.bits); got != tt.want {
+			t.Errorf("%v, %v, bits %d: %v, want %v", tt.last, tt.err, tt.bits, got, tt.want)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for _, slots := range []int{1, 4, 5, 1000, 16384, 158231, 1 << 20} {
+		n := indexBuckets(slots)
+		if n&(n-1) != 0 {
+			t.Errorf("%d slots: %d buckets is no power of two", slots, n)
+		}
+		if n*16 < 4*slots && n*16 < 16 {
+			t.Errorf("%d slots: %d entries", slots, n*16)
+		}
+		if r := ringSize(slots); r&(r-1) != 0 || r < 1<<20 || r > 16<<20 {
+			t.Errorf("%d slots: a ring of %d bytes", slots, r)
+		}
+	}
+	if n := defaultMaxConns(); n < minConns || n > maxConns {
+		t.Errorf("%d connections by default", n)
+	}
+}

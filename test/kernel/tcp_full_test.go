@@ -1,0 +1,160 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"testing"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/probe"
+	"tcptop/internal/table"
+	"tcptop/internal/testkit"
+)
+
+// TestTableFull fills the kernel's table with idle connections. Those that come
+// after find no slot, which is said; their ends need none and are exact.
+func TestTableFull(t *testing.T) {
+	ns := testkit.NetNS(t)
+	w := watch(t, probe.Config{TCP: true, MaxConns: roomFor(t, 1024)})
+	idle := testkit.Start(t, ns, "idle", "-n", "600")
+	idle.Ready()
+	// Fewer ends than the queue to user space has room for, should all fall in one tick.
+	truths := testkit.Start(t, ns, "bulk", "-n", "300", "-max", "100000").Finish()
+	w.until(patience, func(s *seen) error {
+		closed, err := closedBySocket(s.closed)
+		if err != nil {
+			return err
+		}
+		forgive(closed, truths)
+		return allAgree(closed, truths)
+	})
+	s := w.stop()
+	if s.loss.TableFull < 600 {
+		t.Errorf("%d connections found no room; there were at least 600 too many", s.loss.TableFull)
+	}
+	s.loss.TableFull = 0
+	if err := noLoss(s); err != nil {
+		t.Error(err)
+	}
+	idle.Finish()
+}
+
+// roomFor is a bound that leaves room for n sockets beside what the host has anyway.
+func roomFor(t *testing.T, n int) int {
+	t.Helper()
+	return n + len(watch(t, probe.Config{TCP: true}).stop().start)
+}
+
+// forgive lets rows not say who accepted a connection that had no slot, nor that it
+// was accepted. They may not say anything else.
+func forgive(rows map[string]table.Row, truths []testkit.Truth) {
+	for i := range truths {
+		want := &truths[i]
+		r, ok := rows[want.Cookie]
+		if !ok || want.Dir != "in" {
+			continue
+		}
+		if r.Dir == 0 {
+			r.Dir = conn.In
+		}
+		if r.Owner == (conn.Owner{}) {
+			r.Owner.PID, r.Owner.Comm = uint32(want.PID), conn.MakeName(want.Comm)
+		}
+		rows[want.Cookie] = r
+	}
+}
+
+// TestRingFull lets nobody ask for a sample while thousands of connections end.
+// Rows and the sums of what found no room are together the truth, per owner.
+func TestRingFull(t *testing.T) {
+	testkit.Kernel(t)
+	ns := testkit.NetNS(t)
+	p, err := probe.Open(probe.Config{TCP: true, Interval: tick, MaxConns: roomFor(t, 256)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	next, stop := iter.Pull2(p.Samples(ctx))
+	defer stop()
+	if _, err, _ := next(); err != nil {
+		t.Fatal(err)
+	}
+	truths := testkit.Start(t, ns, "short", "-n", "2000", "-par", "2").Finish()
+	got := map[account]sum{}
+	var lost uint64
+	cancel()
+	for s, err, ok := next(); ok; s, err, ok = next() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(got, ns, s)
+		if lost = s.Loss.RingFull + s.Loss.QueueFull; s.Last {
+			addTotals(got, s.Totals)
+		}
+		if s.Loss.TableFull > 0 {
+			t.Errorf("%d connections found no slot", s.Loss.TableFull)
+		}
+	}
+	if lost == 0 {
+		t.Errorf("all of 4000 rows found room")
+	}
+	if err := sameSums(got, truths); err != nil {
+		t.Error(err)
+	}
+}
+
+// account is an owner and sum what his connections carried.
+type account struct {
+	pid  uint32
+	comm string
+}
+
+type sum struct{ conns, tx, rx uint64 }
+
+func (s sum) plus(conns, tx, rx uint64) sum { return sum{s.conns + conns, s.tx + tx, s.rx + rx} }
+
+func add(got map[account]sum, ns *testkit.NS, s *conn.Sample) {
+	for i := range s.Closed {
+		c := &s.Closed[i]
+		if uint64(c.NetNS) == ns.Inode() && c.Dir != conn.DirListen {
+			a := account{c.Owner.PID, c.Owner.Comm.String()}
+			got[a] = got[a].plus(1, c.TxBytes, c.RxBytes)
+		}
+	}
+}
+
+func addTotals(got map[account]sum, totals []conn.OwnerTotal) {
+	for i := range totals {
+		o := &totals[i]
+		a := account{o.PID, o.Comm.String()}
+		got[a] = got[a].plus(o.Conns, o.TxBytes, o.RxBytes)
+	}
+}
+
+func sameSums(got map[account]sum, truths []testkit.Truth) error {
+	want := map[account]sum{}
+	for i := range truths {
+		r := &truths[i]
+		a := account{uint32(r.PID), r.Comm}
+		want[a] = want[a].plus(1, r.TxBytes, r.RxBytes)
+	}
+	wrong := 0
+	var first error
+	for a, sum := range want {
+		if got[a] != sum {
+			if wrong++; first == nil {
+				first = fmt.Errorf("%v: rows and totals have %v, the truth is %v", a, got[a], sum)
+			}
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d of %d owners are wrong, the first: %w", wrong, len(want), first)
+	}
+	return nil
+}

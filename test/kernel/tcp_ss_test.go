@@ -1,0 +1,185 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/probe"
+	"tcptop/internal/table"
+	"tcptop/internal/testkit"
+)
+
+// TestAgainstSS compares rows of quiet connections with what ss prints of them at
+// the same moment, field by field. Some have unread and unsent bytes, some have
+// lost segments.
+func TestAgainstSS(t *testing.T) {
+	testkit.Tools(t, "ss")
+	ns := testkit.NetNS(t)
+	ns.Nft(dropData)
+	load := testkit.Start(t, ns, "bulk", "-n", "24", "-par", "8", "-max", "2097152", "-hold")
+	load.Ready()
+	l := listen(t, ns, 0, 8)
+	c := dial(t, ns, 0, l)
+	clog(t, c)
+	l.accept()
+	w := watch(t, probe.Config{TCP: true})
+	w.until(patience, func(s *seen) error {
+		rows := map[string]table.Row{}
+		for _, r := range in(ns, s.live) {
+			if r.State != conn.Listen {
+				rows[r.ID.String()] = r
+			}
+		}
+		return sameFigures(rows, ssFigures(t, ns))
+	})
+	row := w.stop().last[c.id()]
+	if row.SendQueue == 0 || row.Unsent == 0 {
+		t.Errorf("the clogged connection has %d bytes queued, %d unsent", row.SendQueue, row.Unsent)
+	}
+}
+
+// clog writes until the peer's window and the send buffer are full.
+func clog(t *testing.T, s *socket) {
+	t.Helper()
+	s.must("do not block", unix.SetNonblock(s.fd, true))
+	for {
+		_, err := unix.Write(s.fd, make([]byte, 64<<10))
+		if err == unix.EAGAIN {
+			return
+		}
+		s.must("write", err)
+	}
+}
+
+// figures are what ss prints of a connection, as ss names it. What ss leaves out is 0.
+type figures map[string]uint64
+
+// ssFigures lists the connections of a namespace by cookie.
+func ssFigures(t *testing.T, ns *testkit.NS) map[string]figures {
+	t.Helper()
+	out, err := ns.Command("ss", "-tinmeOH").Output()
+	if err != nil {
+		t.Fatalf("ss: %v", err)
+	}
+	all := map[string]figures{}
+	for line := range strings.Lines(string(out)) {
+		cookie, f := parseFigures(t, strings.Fields(line))
+		all[cookie] = f
+	}
+	return all
+}
+
+func parseFigures(t *testing.T, fields []string) (cookie string, f figures) {
+	t.Helper()
+	f = figures{"Recv-Q": number(t, fields[1]), "Send-Q": number(t, fields[2]), "fin": 0}
+	switch fields[0] {
+	case "CLOSE-WAIT", "LAST-ACK", "CLOSING", "TIME-WAIT":
+		f["fin"] = 1
+	}
+	for i, field := range fields[5:] {
+		name, value, _ := strings.Cut(field, ":")
+		switch name {
+		case "sk":
+			cookie = value
+		case "rtt":
+			rtt, variance, _ := strings.Cut(value, "/")
+			f["rtt"], f["rttvar"] = micros(t, rtt), micros(t, variance)
+		case "minrtt":
+			f[name] = micros(t, value)
+		case "retrans":
+			_, total, _ := strings.Cut(value, "/")
+			f[name] = number(t, total)
+		case "bytes_sent", "bytes_retrans", "bytes_received", "segs_in", "segs_out", "cwnd", "ssthresh", "mss",
+			"lost", "reord_seen", "snd_wnd", "notsent":
+			f[name] = number(t, value)
+		case "delivery_rate", "pacing_rate":
+			f[name] = number(t, strings.TrimSuffix(fields[5+i+1], "bps"))
+		case "cubic", "reno", "bbr":
+			f["cc "+name] = 1
+		}
+	}
+	return cookie, f
+}
+
+func number(t *testing.T, s string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("ss: %v", err)
+	}
+	return n
+}
+
+// micros reads the milliseconds that ss prints.
+func micros(t *testing.T, s string) uint64 {
+	t.Helper()
+	ms, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatalf("ss: %v", err)
+	}
+	return uint64(math.Round(ms * 1000))
+}
+
+// sameFigures compares all connections; want is without what ss takes from
+// elsewhere, so that a field that ss omits is 0 in both.
+func sameFigures(rows map[string]table.Row, want map[string]figures) error {
+	if len(rows) != len(want) || len(want) == 0 {
+		return fmt.Errorf("%d rows, ss has %d", len(rows), len(want))
+	}
+	for cookie, ss := range want {
+		r, ok := rows[cookie]
+		if !ok {
+			return fmt.Errorf("no row for sk:%s", cookie)
+		}
+		got, ssRow := ofRow(&r), ofSS(ss)
+		if diff := cmp.Diff(ssRow, got); diff != "" {
+			return fmt.Errorf("sk:%s %v %v (-ss +row):\n%s", cookie, r.State, r.Lport, diff)
+		}
+	}
+	return nil
+}
+
+// ofSS turns ss's figures into the meanings that rows have.
+func ofSS(f figures) figures {
+	g := figures{}
+	for name, v := range f {
+		g[name] = v
+	}
+	g["tx"], g["rx"] = f["bytes_sent"]-f["bytes_retrans"], f["bytes_received"]-f["fin"]
+	delete(g, "bytes_sent")
+	delete(g, "bytes_received")
+	delete(g, "fin")
+	return dropZero(g)
+}
+
+func ofRow(r *table.Row) figures {
+	f := figures{
+		"tx": r.TxBytes, "rx": r.RxBytes, "segs_in": r.RxPackets, "segs_out": r.TxPackets,
+		"bytes_retrans": r.RetransBytes, "retrans": uint64(r.RetransPackets), "lost": uint64(r.LostPackets),
+		"reord_seen": uint64(r.ReorderedPackets), "rtt": uint64(r.RTT), "rttvar": uint64(r.RTTVar),
+		"minrtt": uint64(r.MinRTT), "cwnd": uint64(r.Cwnd), "mss": uint64(r.MSS), "snd_wnd": uint64(r.SndWnd),
+		"delivery_rate": 8 * r.DeliveryRate, "pacing_rate": 8 * r.PacingRate,
+		"Recv-Q": uint64(r.RecvQueue), "Send-Q": uint64(r.SendQueue), "notsent": uint64(r.Unsent),
+		"cc " + r.CC.String(): 1,
+	}
+	if r.Ssthresh < 0xFFFF { // ss shows no more
+		f["ssthresh"] = uint64(r.Ssthresh)
+	}
+	return dropZero(f)
+}
+
+func dropZero(f figures) figures {
+	for name, v := range f {
+		if v == 0 {
+			delete(f, name)
+		}
+	}
+	return f
+}
