@@ -3,7 +3,6 @@ package column
 import (
 	"fmt"
 	"math"
-	"net/netip"
 
 	"tcptop/internal/conn"
 	"tcptop/internal/table"
@@ -12,7 +11,6 @@ import (
 type (
 	numFunc  = func(*table.Snapshot, *table.Row) (int64, bool)
 	textFunc = func([]byte, *table.Snapshot, *table.Row) ([]byte, bool)
-	addrFunc = func(*table.Row) (netip.Addr, bool)
 )
 
 // noText is the value of fields that nothing measures yet.

@@ -18,7 +18,7 @@ func TestDoc(t *testing.T) {
 	}
 	filters, failures := 0, 0
 	for _, block := range blocks(string(page), "filter") {
-		for _, src := range strings.Split(block, "\n") {
+		for src := range strings.SplitSeq(block, "\n") {
 			filters++
 			f := parse(t, src)
 			if got := matching(f); got == "" || got == everyRow {

@@ -150,8 +150,7 @@ func (p *parser) regexp(it item) (*regexp.Regexp, *Error) {
 
 func (p *parser) badRegexp(it item, err error) *Error {
 	msg := err.Error()
-	var se *syntax.Error
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*syntax.Error](err); ok {
 		msg = fmt.Sprintf("%s in regular expression", se.Code)
 		if i := strings.Index(p.src[it.pos:it.pos+it.size], se.Expr); i >= 0 && se.Expr != "" {
 			return p.errorAt(it.pos+i, len(se.Expr), msg)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,12 +49,7 @@ func textTest(c *column.Column, values []string, null bool) test {
 		if !ok {
 			return null
 		}
-		for _, v := range values {
-			if string(m.buf) == v {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(values, func(v string) bool { return string(m.buf) == v })
 	}
 }
 

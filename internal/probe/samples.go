@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync/atomic"
 	"time"
@@ -229,7 +230,7 @@ func (s *sampler) loss() error {
 // ignoreChanged drops the error of an iteration that a concurrent insert disturbed:
 // the totals are cumulative, the next tick reads them again.
 func ignoreChanged(it *ebpf.MapIterator) error {
-	if err := it.Err(); err != nil && err != ebpf.ErrIterationAborted {
+	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
 		return err
 	}
 	return nil

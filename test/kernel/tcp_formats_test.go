@@ -56,7 +56,7 @@ func printed(rows []record, truths []testkit.Truth) error {
 	for i := range truths {
 		want := numbers(&truths[i])
 		var got []string
-		for _, f := range strings.Split(bulkFields, ",") {
+		for f := range strings.SplitSeq(bulkFields, ",") {
 			got = append(got, last[want[0]][f])
 		}
 		if !slices.Equal(got, want) {

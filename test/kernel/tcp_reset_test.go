@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -139,7 +140,7 @@ func TestRefused(t *testing.T) {
 	ns := testkit.NetNS(t)
 	w := watch(t, probe.Config{TCP: true})
 	s := newSocket(t, ns)
-	if err := s.tryConnect(9); err != unix.ECONNREFUSED {
+	if err := s.tryConnect(9); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Fatalf("connect: %v", err)
 	}
 	w.until(patience, func(seen *seen) error {

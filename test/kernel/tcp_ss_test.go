@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -148,10 +149,7 @@ func sameFigures(rows map[string]table.Row, want map[string]figures) error {
 
 // ofSS turns ss's figures into the meanings that rows have.
 func ofSS(f figures) figures {
-	g := figures{}
-	for name, v := range f {
-		g[name] = v
-	}
+	g := maps.Clone(f)
 	g["tx"], g["rx"] = f["bytes_sent"]-f["bytes_retrans"], f["bytes_received"]-f["fin"]
 	delete(g, "bytes_sent")
 	delete(g, "bytes_received")
