@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel generate verify fmt lint bench fuzz clean
+.PHONY: help build run test test-kernel generate verify fmt lint bench fuzz screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ verify: ## prove that generated files equal their source, and that go.mod and th
 fmt: ## format Go and C in place
 	@.ci/needs clang-format-19
 	go run $(GOLANGCI) fmt
-	find bpf -name '*.[ch]' -exec clang-format-19 -i {} +
+	find bpf test -name '*.[ch]' -exec clang-format-19 -i {} +
 
 lint: ## golangci-lint (built on its first use, which takes a minute or two)
 	go run $(GOLANGCI) run
@@ -51,6 +51,9 @@ bench: ## all benchmarks; BENCH=regexp COUNT=10
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	@.ci/fuzz $(FUZZTIME)
+
+screenshot: ## docs/img/stream.svg from a real run between two network namespaces, as root
+	@.ci/screenshot
 
 clean: ## remove what was built here
 	rm -rf bin dist .cache

@@ -70,16 +70,18 @@ var asksKernel = regexp.MustCompile(`\btestkit\.(Kernel|Root|NetNS|Start|BPFObje
 
 // packages lists this module's packages without and with kernel tests.
 func packages() (units, kernels []string, err error) {
-	out, err := exec.Command("go", "list", "-json=Dir,ImportPath,TestGoFiles,XTestGoFiles", "./...").Output()
+	list := exec.Command("go", "list", "-json=Dir,ImportPath,TestGoFiles,XTestGoFiles", "./...")
+	list.Stderr = os.Stderr
+	out, err := list.Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("list packages: %w", err)
 	}
-	for list := json.NewDecoder(bytes.NewReader(out)); list.More(); {
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
 		var p struct {
 			Dir, ImportPath           string
 			TestGoFiles, XTestGoFiles []string
 		}
-		if err := list.Decode(&p); err != nil {
+		if err := dec.Decode(&p); err != nil {
 			return nil, nil, fmt.Errorf("list packages: %w", err)
 		}
 		kernel := false

@@ -8,6 +8,7 @@ enum phase {
 	PHASE_OPEN,
 	PHASE_PENDING, /* closed, but nobody knows whose it was: user space looks for the owner, then reports it */
 	PHASE_DONE,    /* closed and reported; the socket may connect again */
+	PHASE_IDLE,    /* UDP: user space has seen no traffic for long: to be taken out */
 	PHASE_DYING,   /* UDP: out of the index, may still be counted into by a program that found it before */
 	PHASE_DEAD,    /* UDP: final, user space reports it in this tick */
 };
@@ -95,7 +96,7 @@ struct flow {
 	__u64 key; /* hash of cookie, raddr, rport */
 	__u64 cookie;
 	__u64 tx_bytes, rx_bytes, tx_packets, rx_packets;
-	__u64 start_ns, last_ns;
+	__u64 start_ns;
 	__u8 raddr[16], laddr[16];
 	__u16 lport, rport;
 	__u32 netns;
@@ -144,5 +145,4 @@ struct sweep_args {
 	__u32 start, n;
 	__u32 changed; /* in: how many entries of the list are used; out: the same after this run */
 	__u32 stale;
-	__u64 idle_ns; /* flows: idle for longer than this leave the table */
 };

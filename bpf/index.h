@@ -100,3 +100,18 @@ static __always_inline long slot_alloc(void *free, __u64 *used, __u32 max)
 	__sync_fetch_and_add(used, -1);
 	return -1;
 }
+
+static __always_inline bool claim(__u64 key)
+{
+	__u32 one = 1;
+
+	return bpf_map_update_elem(&tt_claims, &key, &one, BPF_NOEXIST) == 0;
+}
+
+static __always_inline void unclaim(__u64 key)
+{
+	bpf_map_delete_elem(&tt_claims, &key);
+}
+
+/* How often to look for a row that somebody else is making: some microseconds. */
+#define PATIENCE 32

@@ -60,28 +60,33 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 	if (!tp || k->skc_state == TCP_CLOSE)
 		return 0;
 	cookie = bpf_get_socket_cookie(k);
-	if (find_slot(cookie) < 0)
-		track((struct sock *)tp, cookie, k->skc_state, OWNER_NONE, 0);
+	if (find_slot(cookie) < 0) /* nothing changes meanwhile: the iterator holds the socket's lock */
+		track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0);
 	return 0;
 }
 
-/* Puts a socket found in a process' files into the table, unless it closed meanwhile. */
+/*
+ * Puts a socket found in a process' files into the table. Its state may change
+ * meanwhile: if it has closed before the slot was there, nothing would ever end the row.
+ */
 static __always_inline long adopt(struct sock *sk, __u64 cookie)
 {
 	__u8 state = sk->__sk_common.skc_state;
 	long slot;
 
-	if (state == TCP_CLOSE || state == TCP_SYN_RECV || state == TCP_NEW_SYN_RECV)
+	if (state == TCP_CLOSE || state == TCP_SYN_RECV || state == TCP_NEW_SYN_RECV || !claim(cookie))
 		return -1;
-	slot = track(sk, cookie, state, OWNER_NONE, 0);
+	slot = find_slot(cookie);
+	if (slot < 0)
+		slot = track(sk, cookie, state, state, OWNER_NONE, 0);
 	if (slot >= 0 && sk->__sk_common.skc_state == TCP_CLOSE) {
-		/* its CLOSE went by before the slot was there, and nothing would ever end the row */
 		struct hot *h = hot_at(slot);
 
 		if (h && __sync_val_compare_and_swap(&h->phase, PHASE_OPEN, PHASE_DONE) == PHASE_OPEN)
 			free_slot(slot, cookie);
-		return -1;
+		slot = -1;
 	}
+	unclaim(cookie);
 	return slot;
 }
 

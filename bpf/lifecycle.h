@@ -103,9 +103,10 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 
 /*
  * Gives a socket a slot. source is OWNER_NONE where current is not the owner (softirq,
- * iterators). A connection that finds no slot leaves its owner in tt_late.
+ * iterators). was is the state that its sequence numbers belong to: in a hook the one
+ * before.
  */
-static __always_inline long track(struct sock *sk, __u64 cookie, __u8 state, __u8 source, __u64 start_ns)
+static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 state, __u8 source, __u64 start_ns)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct conn *c;
@@ -135,7 +136,9 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 state, __u
 	c->state = state;
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		c->bits |= BIT_FIN_REMOTE;
-	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, state);
+	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, start_ns ? state : was);
+	if (source == OWNER_ACCEPT && c->dir == DIR_OUT)
+		c->owner_source = OWNER_CONNECT;
 	h->sk = (__u64)sk;
 	return publish(slot, cookie, state == TCP_LISTEN) ? -1 : slot;
 }
@@ -212,8 +215,12 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 	if (!tp)
 		return;
 	if (slot < 0) {
-		if (last != TCP_SYN_RECV) /* a handshake that was never finished was never a connection */
-			report_closed(NULL, sk, tp, cookie, last);
+		if (last == TCP_SYN_RECV)
+			return; /* a handshake that was never finished was never a connection */
+		slot = claim(cookie) ? find_slot(cookie) : await_slot(cookie);
+	}
+	if (slot < 0) {
+		report_closed(NULL, sk, tp, cookie, last);
 		return;
 	}
 	c = conn_at(slot);
@@ -247,7 +254,19 @@ static __always_inline void opened(struct sock *sk, __u64 cookie, __u8 old, __u8
 	__u8 source = connects ? OWNER_CONNECT : closes ? OWNER_ACCEPT : OWNER_NONE;
 	__u64 start_ns = connects || accepted ? bpf_ktime_get_ns() : 0;
 
-	if (track(sk, cookie, state, source, start_ns) >= 0)
+	long slot;
+
+	if (connects || accepted) {
+		slot = track(sk, cookie, old, state, source, start_ns);
+	} else if (claim(cookie)) {
+		slot = find_slot(cookie);
+		if (slot < 0)
+			slot = track(sk, cookie, old, state, source, 0);
+		unclaim(cookie);
+	} else {
+		slot = await_slot(cookie); /* an iterator has come upon it */
+	}
+	if (slot >= 0)
 		return;
 	remember_late(cookie, source,
 		      state == TCP_SYN_SENT ? DIR_OUT :

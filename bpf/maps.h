@@ -106,14 +106,37 @@ struct {
 	__type(value, struct late_owner);
 } tt_late SEC(".maps");
 
+/*
+ * Who is just making a row for this key. Hooks and iterators may come upon the same
+ * socket or flow at the same moment; one makes the row, the others wait for it. The
+ * claim on a connection that ended without a slot stays until its socket is gone, so
+ * that no iterator takes it for a live one.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u32);
+} tt_claims SEC(".maps");
+
+/* The peers of datagrams that are being written in parts, by socket. */
+struct peer {
+	__u8 addr[16];
+	__u16 port;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct peer);
+} tt_corked SEC(".maps");
+
 /* What one hook of a send or receive call knows and the next one needs: the peer, the datagrams. */
 struct call {
 	__u64 peer_cookie, gso_cookie, sender_cookie;
 	__u8 peer[16], sender[16];
 	__u16 peer_port, sender_port;
 	__u16 gso_segs, unused;
-	__u32 cork_len; /* of the corked datagram that the peer is kept for; 0 when the peer is this call's own */
-	__u32 unused2;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -138,8 +161,10 @@ struct letter {
 struct mailbox {
 	struct bpf_spin_lock lock;
 	__u32 head, tail;
-	__u32 named; /* reads in a row that asked for the sender; NAMELESS once one did not */
-	__u64 pushed_ns;
+	__u32 named;     /* reads in a row that asked for the sender; NAMELESS once one did not */
+	__u32 more_segs; /* merged datagrams and bytes for which there was no letter left */
+	__u64 more_bytes;
+	__u64 pushed; /* jiffies of the newest letter */
 	struct letter letters[LETTERS];
 };
 struct {

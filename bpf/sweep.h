@@ -9,6 +9,9 @@
  */
 #define SETTLE_US 20000
 
+/* After so many readings in a row that found another socket in its place, a socket is gone. */
+#define GONE 8
+
 void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 struct sweep_state {
@@ -78,6 +81,8 @@ static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct
 	/* the socket may have gone, and its memory to another one, while it was read */
 	if (h->sk != sk || cookie_of((struct sock *)tp) != c->cookie) {
 		s->stale++;
+		if (h->sk == sk && h->again++ >= GONE) /* its end went by: never read it again */
+			free_slot(slot, h->cookie);
 		return;
 	}
 	h->stamp = stamp;

@@ -42,6 +42,18 @@ __noinline long find_slot(__u64 cookie)
 	return -1;
 }
 
+/* The slot that somebody else is making for a cookie, or -1. */
+__noinline long await_slot(__u64 cookie)
+{
+	for (int i = 0; i < PATIENCE; i++) {
+		long slot = find_slot(cookie);
+
+		if (slot >= 0)
+			return slot;
+	}
+	return -1;
+}
+
 static __always_inline __u64 cookie_of(struct sock *sk)
 {
 	return sk->__sk_common.skc_cookie.counter;

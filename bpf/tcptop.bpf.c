@@ -110,8 +110,10 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 	if (!cookie)
 		return 0;
 	slot = find_slot(cookie);
-	if (slot < 0)
+	if (slot < 0) {
+		unclaim(cookie);
 		return 0;
+	}
 	c = conn_at(slot);
 	h = hot_at(slot);
 	tp = bpf_skc_to_tcp_sock(sk);

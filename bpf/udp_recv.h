@@ -9,7 +9,10 @@
 #pragma once
 
 /* From letter to queue takes microseconds; what is older than this and not in the queue was never queued. */
-#define DELIVERY_NS 1000000
+#define DELIVERY_JIFFIES 8
+
+/* How far packets that race for a queue may leave their letters out of order. */
+#define OUT_OF_ORDER 16
 
 static __always_inline struct udp_sock *udp_of(struct sock *sk)
 {
@@ -36,7 +39,7 @@ static __always_inline void write_letter(struct letter *l, struct sk_buff *skb)
 	}
 	bpf_probe_read_kernel(&port, sizeof(port), udp);
 	l->port = bpf_ntohs(port);
-	l->segs = BPF_CORE_READ((struct skb_shared_info *)(skb->head + skb->end), gso_segs);
+	l->segs = shared_info(skb)->gso_segs;
 	if (!l->segs)
 		l->segs = 1;
 }
@@ -82,12 +85,15 @@ int tt_ingress(struct __sk_buff *ctx)
 		return 1;
 	write_letter(&l, skb);
 	l.len = skb->len - (skb->transport_header - skb->network_header) - 8;
-	now = bpf_ktime_get_ns();
+	now = bpf_jiffies64();
 	bpf_spin_lock(&box->lock);
 	if (box->tail - box->head < LETTERS) {
 		box->letters[box->tail & (LETTERS - 1)] = l;
 		box->tail++;
-		box->pushed_ns = now;
+		box->pushed = now;
+	} else if (merged) {
+		box->more_segs += l.segs;
+		box->more_bytes += l.len;
 	}
 	bpf_spin_unlock(&box->lock);
 	return 1;
@@ -126,25 +132,43 @@ int BPF_PROG(tt_fail_queue, int rc, struct sock *sk, struct sk_buff *skb)
 }
 
 /*
- * Takes the letter of a datagram of which ret bytes were read. Letters that do not
- * fit were left by datagrams that a filter or a checksum stopped on the way.
+ * Takes the letter of a datagram of which ret bytes were read: the first that fits,
+ * else the first, of a read cut short. Letters that datagrams left which a filter or
+ * a checksum stopped on the way go when the queue is empty. Where there was no letter
+ * left for a merged datagram, the read takes its share of their sum.
  */
 static __always_inline void take_letter(struct mailbox *box, struct sock *sk, __u32 ret, struct letter *l)
 {
 	bool drained = !sk->sk_receive_queue.qlen && !udp_of(sk)->reader_queue.qlen;
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_jiffies64();
 
 	bpf_spin_lock(&box->lock);
-	for (int i = 0; i < LETTERS; i++) {
-		if (box->tail == box->head)
-			break;
-		*l = box->letters[box->head & (LETTERS - 1)];
+	if (box->tail != box->head) {
+		__u32 at = box->head;
+
+		for (int i = 0; i < OUT_OF_ORDER; i++) {
+			if (box->head + i == box->tail)
+				break;
+			if (box->letters[(box->head + i) & (LETTERS - 1)].len == ret) {
+				at = box->head + i;
+				break;
+			}
+		}
+		*l = box->letters[at & (LETTERS - 1)];
+		box->letters[at & (LETTERS - 1)] = box->letters[box->head & (LETTERS - 1)];
 		box->head++;
-		if (l->len == ret)
-			break;
+	} else if (box->more_bytes) {
+		__u64 share = ret < box->more_bytes ? ret : box->more_bytes;
+
+		l->segs = share * box->more_segs / box->more_bytes;
+		box->more_segs -= l->segs;
+		box->more_bytes -= share;
 	}
-	if (drained && now - box->pushed_ns > DELIVERY_NS)
+	if (drained && now - box->pushed > DELIVERY_JIFFIES) {
 		box->head = box->tail;
+		box->more_segs = 0;
+		box->more_bytes = 0;
+	}
 	bpf_spin_unlock(&box->lock);
 }
 
@@ -178,7 +202,7 @@ int BPF_PROG(tt_recv_length, struct sock *sk, int ret, int flags)
 
 	if (sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	cookie = bpf_get_socket_cookie(sk);
+	cookie = lasting_cookie(sk);
 	call = this_call(0);
 	known = known_sender(sk, call, cookie, addr, &port);
 	if (call)
@@ -187,8 +211,7 @@ int BPF_PROG(tt_recv_length, struct sock *sk, int ret, int flags)
 		return 0;
 	box = bpf_sk_storage_get(&tt_mail, sk, 0, 0);
 	if (box) {
-		if (box->head != box->tail)
-			take_letter(box, sk, ret, &l);
+		take_letter(box, sk, ret, &l);
 		if (!known)
 			box->named = NAMELESS;
 		else if (box->named < NAMED_FOR_GOOD)
@@ -205,7 +228,6 @@ int BPF_PROG(tt_recv_length, struct sock *sk, int ret, int flags)
 		return 0;
 	__sync_fetch_and_add(&f->rx_bytes, ret);
 	__sync_fetch_and_add(&f->rx_packets, l.segs ? l.segs : 1);
-	f->last_ns = bpf_ktime_get_ns();
 	return 0;
 }
 

@@ -11,6 +11,19 @@ static __always_inline struct call *this_call(__u64 flags)
 	return bpf_task_storage_get(&tt_call, bpf_get_current_task_btf(), 0, flags);
 }
 
+/* The helper makes a cookie where there is none yet; later it is there to be read, which is cheaper. */
+static __always_inline __u64 lasting_cookie(struct sock *sk)
+{
+	__u64 cookie = cookie_of(sk);
+
+	return cookie ? cookie : bpf_get_socket_cookie(sk);
+}
+
+static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb)
+{
+	return bpf_rdonly_cast(skb->head + skb->end, bpf_core_type_id_kernel(struct skb_shared_info));
+}
+
 /* The peer that a connected socket has; false for an unconnected one. */
 static __always_inline bool connected_peer(struct sock *sk, __u8 *addr, __u16 *port)
 {
@@ -36,10 +49,26 @@ static __always_inline __u32 datagrams_begun(struct flow *f, bool pending, __u32
 	return !before || before == cork_len;
 }
 
-/* The peer that this call named, or that it named for the corked datagram which this call went on with. */
-static __always_inline bool named_peer(struct call *call, __u64 cookie, __u32 cork_len)
+/*
+ * Where this call has sent to: the peer that it named, the peer that the socket is
+ * connected to, or that of the corked datagram which it went on with, where naming it
+ * again passes no hook.
+ */
+static __always_inline void find_peer(struct sock *sk, struct call *call, __u64 cookie, struct peer *to)
 {
-	return call && call->peer_cookie == cookie && (!call->cork_len || call->cork_len != cork_len);
+	struct peer *corked;
+
+	if (call && call->peer_cookie == cookie) {
+		__builtin_memcpy(to->addr, call->peer, 16);
+		to->port = call->peer_port;
+		call->peer_cookie = 0;
+		return;
+	}
+	if (connected_peer(sk, to->addr, &to->port))
+		return;
+	corked = bpf_map_lookup_elem(&tt_corked, &cookie);
+	if (corked)
+		*to = *corked;
 }
 
 /*
@@ -51,11 +80,10 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 {
 	struct udp_sock *up;
+	struct peer to = {};
 	struct call *call;
 	struct flow *f;
-	__u8 addr[16] = {};
 	__u32 cork_len, n;
-	__u16 port = 0;
 	__u64 cookie;
 	bool pending;
 
@@ -64,22 +92,14 @@ int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 	up = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct udp_sock));
 	pending = up->pending;
 	cork_len = up->inet.cork.base.length;
-	cookie = bpf_get_socket_cookie(sk);
+	cookie = lasting_cookie(sk);
 	call = this_call(0);
-	if (named_peer(call, cookie, cork_len)) {
-		__builtin_memcpy(addr, call->peer, 16);
-		port = call->peer_port;
-	} else {
-		connected_peer(sk, addr, &port);
-	}
-	if (call && call->peer_cookie == cookie) {
-		call->cork_len = cork_len;
-		if (!pending)
-			call->peer_cookie = 0;
-	}
+	find_peer(sk, call, cookie, &to);
 	if (ret < 0)
 		return 0;
-	f = flow_of(sk, cookie, addr, port, OWNER_CONNECT);
+	if (pending)
+		bpf_map_update_elem(&tt_corked, &cookie, &to, BPF_ANY);
+	f = flow_of(sk, cookie, to.addr, to.port, OWNER_CONNECT);
 	if (!f)
 		return 0;
 	n = datagrams_begun(f, pending, cork_len, ret);
@@ -89,7 +109,6 @@ int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 	}
 	__sync_fetch_and_add(&f->tx_bytes, ret);
 	__sync_fetch_and_add(&f->tx_packets, n);
-	f->last_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -101,20 +120,20 @@ int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(tt_dev_queue, struct sk_buff *skb)
 {
-	struct skb_shared_info *info = (struct skb_shared_info *)(skb->head + skb->end);
+	struct sock *sk = skb->sk;
+	struct skb_shared_info *info;
 	struct call *call;
-	struct sock *sk;
 
-	if (!(BPF_CORE_READ(info, gso_type) & SKB_GSO_UDP_L4))
+	if (!sk || sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	sk = skb->sk;
-	if (!sk)
+	info = shared_info(skb);
+	if (!(info->gso_type & SKB_GSO_UDP_L4))
 		return 0;
 	call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!call)
 		return 0;
 	call->gso_cookie = cookie_of(sk);
-	call->gso_segs = BPF_CORE_READ(info, gso_segs);
+	call->gso_segs = info->gso_segs;
 	return 0;
 }
 
@@ -136,7 +155,6 @@ int tt_sendmsg4(struct bpf_sock_addr *ctx)
 	d[2] = 0xffff0000;
 	d[3] = ctx->user_ip4;
 	call->peer_port = bpf_ntohs(ctx->user_port);
-	call->cork_len = 0;
 	call->gso_segs = 0;
 	call->peer_cookie = bpf_get_socket_cookie(ctx);
 	return 1;
@@ -156,7 +174,6 @@ int tt_sendmsg6(struct bpf_sock_addr *ctx)
 	d[2] = ctx->user_ip6[2];
 	d[3] = ctx->user_ip6[3];
 	call->peer_port = bpf_ntohs(ctx->user_port);
-	call->cork_len = 0;
 	call->gso_segs = 0;
 	call->peer_cookie = bpf_get_socket_cookie(ctx);
 	return 1;

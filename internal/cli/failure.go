@@ -40,7 +40,7 @@ func (env *Env) openFailure(err error) error {
 			hint: fmt.Sprintf("run sudo %s …, or once: sudo setcap %s %s", path, capabilities, path)}
 	case errors.As(err, &unsupported):
 		return &failure{code: exitUnsupported, msg: err.Error(),
-			hint: "tcptop needs Linux 5.10 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"}
+			hint: "tcptop needs Linux 6.2 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"}
 	}
 	return &failure{code: exitRuntime, msg: err.Error()}
 }

@@ -17,7 +17,7 @@ import (
 
 // lastTick is how long the last tick may take once the program has to end; with
 // detaching and the last word on stderr it ends within a second.
-const lastTick = 700 * time.Millisecond
+const lastTick = 500 * time.Millisecond
 
 // run is the program: a sample, its names, the table, the lines.
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport) error {

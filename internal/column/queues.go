@@ -45,8 +45,8 @@ func lifeFields() []Column {
 			Help: "When the connection opened, in UTC; missing where it is older than tcptop and the kernel does not tell.",
 			Num:  opened},
 		{Name: "age_ms", Title: "AGE", Kind: Millis, Width: 7, Unit: "ms",
-			Help: "Time since the connection opened.",
-			Num:  since(func(r *table.Row) int64 { return r.Opened }, int64(time.Millisecond))},
+			Help: "Time since the connection opened; of one that ended, how long it lived.",
+			Num:  age},
 		{Name: "idle_ms", Title: "IDLE", Kind: Millis, Width: 7, Unit: "ms",
 			Help: "Time since the last packet either way.",
 			Num:  since(func(r *table.Row) int64 { return r.LastActive }, int64(time.Millisecond))},
@@ -64,6 +64,17 @@ func opened(s *table.Snapshot, r *table.Row) (int64, bool) {
 		return 0, false
 	}
 	return s.Time.UnixNano() - (s.Mono - r.Opened), true
+}
+
+func age(s *table.Snapshot, r *table.Row) (int64, bool) {
+	if r.Opened == 0 {
+		return 0, false
+	}
+	end := s.Mono
+	if (r.Event == conn.EventClose || r.Event == conn.EventFail) && r.LastActive != 0 {
+		end = r.LastActive
+	}
+	return max(0, end-r.Opened) / int64(time.Millisecond), true
 }
 
 func honestyFields() []Column {

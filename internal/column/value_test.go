@@ -56,7 +56,7 @@ func TestValues(t *testing.T) {
 		"lost_packets": "7", "reordered_packets": "8", "cwnd": "13", "ssthresh": "14", "mss": "15", "cc": "cubic",
 		"pacing_rate": "18", "delivery_rate": "19", "snd_wnd": "16", "rcv_wnd": "17",
 		"send_queue": "20", "unsent_bytes": "21", "recv_queue": "22", "backlog": "23", "backlog_max": "24", "drops": "25",
-		"limit": "", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "60000", "idle_ms": "500", "connect_us": "12",
+		"limit": "", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "59500", "idle_ms": "500", "connect_us": "12",
 		"close_reason": "fin-remote", "partial": "true", "source": "bpf",
 	}
 	check(t, snapshot(), fullRow(), want, true)

@@ -135,13 +135,12 @@ func decodeFlow(c *conn.Conn, f *tcptopFlow) {
 			Source: conn.OwnerSource(f.OwnerSource),
 			Kernel: f.Kernel != 0,
 		},
-		Ifindex:    f.Ifindex,
-		Opened:     int64(f.StartNs),
-		LastActive: int64(f.LastNs),
-		TxBytes:    f.TxBytes,
-		RxBytes:    f.RxBytes,
-		TxPackets:  f.TxPackets,
-		RxPackets:  f.RxPackets,
+		Ifindex:   f.Ifindex,
+		Opened:    int64(f.StartNs),
+		TxBytes:   f.TxBytes,
+		RxBytes:   f.RxBytes,
+		TxPackets: f.TxPackets,
+		RxPackets: f.RxPackets,
 	}
 	if f.Rport != 0 {
 		c.Has |= conn.HasRaddr

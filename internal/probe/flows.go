@@ -16,8 +16,14 @@ type flowTable struct {
 	prog   *ebpf.Program // nil when UDP is not measured
 	flows  []tcptopFlow
 	mapped []byte
-	seen   []uint64            // by slot: last_ns when it was last read
+	seen   []movement          // by slot: what it was when it was last read
 	older  map[uint64]struct{} // cookies of the sockets that are older than tcptop
+}
+
+// movement tells whether a flow moved, and when it was last seen to.
+type movement struct {
+	key, packets, bytes uint64
+	at                  int64 // monotonic ns of that sample
 }
 
 func mapFlows(coll *ebpf.Collection, udp bool) (*flowTable, error) {
@@ -31,7 +37,7 @@ func mapFlows(coll *ebpf.Collection, udp bool) (*flowTable, error) {
 		return nil, err
 	}
 	t.prog, t.flows, t.mapped = coll.Programs["tt_age_flows"], flows, mem
-	t.seen = make([]uint64, len(flows))
+	t.seen = make([]movement, len(flows))
 	return t, nil
 }
 
@@ -47,42 +53,45 @@ func (t *flowTable) Close() error {
 	return nil
 }
 
-// age lets flows that were idle for longer than idle leave the kernel's table, a
-// step per call.
-func (t *flowTable) age(used uint64, idle time.Duration) error {
+// age takes idle flows out of the kernel's table, a step per call.
+func (t *flowTable) age(used uint64) error {
 	if t.prog == nil {
 		return nil
 	}
-	args := tcptopSweepArgs{N: uint32(min(used, uint64(len(t.flows)))), IdleNs: uint64(idle)}
+	args := tcptopSweepArgs{N: uint32(min(used, uint64(len(t.flows))))}
 	if err := runSweep(t.prog, &args); err != nil {
 		return fmt.Errorf("age the flow table: %w", err)
 	}
 	return nil
 }
 
-// read appends the flows that moved to conns and those that are final to closed.
-func (t *flowTable) read(used uint64, conns, closed []conn.Conn) (moved, ended []conn.Conn) {
+// read appends the flows that moved to conns and those that are final to closed;
+// one that did not move for longer than idle is marked to be taken out.
+func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, closed []conn.Conn) (moved, ended []conn.Conn) {
 	for i := range t.flows[:min(used, uint64(len(t.flows)))] {
-		f := &t.flows[i]
-		key := atomic.LoadUint64(&f.Key)
-		phase := atomic.LoadUint32(&f.Phase)
+		f, seen := &t.flows[i], &t.seen[i]
+		key, phase := atomic.LoadUint64(&f.Key), atomic.LoadUint32(&f.Phase)
 		if key == 0 || phase == phaseFree {
-			t.seen[i] = 0
+			*seen = movement{}
 			continue
 		}
-		last := atomic.LoadUint64(&f.LastNs)
-		if last == t.seen[i] && phase != phaseDead {
+		packets := atomic.LoadUint64(&f.TxPackets) + atomic.LoadUint64(&f.RxPackets)
+		bytes := atomic.LoadUint64(&f.TxBytes) + atomic.LoadUint64(&f.RxBytes)
+		still := *seen == movement{key, packets, bytes, seen.at}
+		if still && phase != phaseDead {
+			if phase == phaseOpen && now-seen.at >= int64(idle) {
+				atomic.CompareAndSwapUint32(&f.Phase, phaseOpen, phaseIdle)
+			}
 			continue
+		}
+		if !still {
+			*seen = movement{key, packets, bytes, now}
 		}
 		var c conn.Conn
-		decodeFlow(&c, f)
-		if atomic.LoadUint64(&f.Key) != key {
+		if !t.decode(&c, f, key) {
 			continue
 		}
-		if _, old := t.older[c.ID.Cookie]; old {
-			c.Partial, c.Dir = true, 0
-		}
-		t.seen[i] = last
+		c.LastActive = seen.at
 		if phase == phaseDead {
 			c.Reason = conn.Idle
 			closed = append(closed, c)
@@ -91,4 +100,16 @@ func (t *flowTable) read(used uint64, conns, closed []conn.Conn) (moved, ended [
 		conns = append(conns, c)
 	}
 	return conns, closed
+}
+
+// decode fills c from f; false when the flow went meanwhile.
+func (t *flowTable) decode(c *conn.Conn, f *tcptopFlow, key uint64) bool {
+	decodeFlow(c, f)
+	if atomic.LoadUint64(&f.Key) != key {
+		return false
+	}
+	if _, old := t.older[c.ID.Cookie]; old {
+		c.Partial, c.Dir = true, 0
+	}
+	return true
 }

@@ -19,6 +19,9 @@ import (
 // the next waits for costShare times t, so they take at most one percent of a core.
 const costShare = 100
 
+// threadsEvery is how often a pass also looks for namespaces that only a thread is in.
+const threadsEvery = 8
+
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
 type inventory struct {
@@ -145,7 +148,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	start := monotonic()
 	// The hooks hold for all namespaces, later ones too: a pass only finds what no hook tells.
-	all, err := namespaces()
+	all, err := namespaces(v.round%threadsEvery == 0)
 	if err != nil {
 		return conns, gone, err
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,26 +14,55 @@ import (
 
 // namespaces returns a path for each network namespace of the host that a process
 // is in or that is mounted, by inode; that of this process has an empty path.
-// Namespaces that are not permitted to be seen are left out.
-func namespaces() (map[uint64]string, error) {
+// Namespaces that are not permitted to be seen are left out. With threads it also
+// finds those that only a single thread of a process is in, which takes a look at
+// each thread.
+func namespaces(threads bool) (map[uint64]string, error) {
 	found := map[uint64]string{}
-	tasks, err := filepath.Glob("/proc/[0-9]*/task/[0-9]*/ns/net")
-	if err != nil {
-		return nil, fmt.Errorf("list the processes: %w", err)
-	}
-	for _, path := range append(tasks, mountedNamespaces()...) {
-		// A thread may be in another namespace than its process; one that ended
-		// meanwhile is no loss.
+	add := func(path string) {
+		// A process that ended meanwhile is no loss.
 		if inode, err := namespaceInode(path); err == nil {
 			if _, seen := found[inode]; !seen {
 				found[inode] = path
 			}
 		}
 	}
+	processes, err := numbers("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	for _, pid := range processes {
+		add("/proc/" + pid + "/ns/net")
+		if !threads {
+			continue
+		}
+		if tasks, err := numbers("/proc/" + pid + "/task"); err == nil && len(tasks) > 1 {
+			for _, tid := range tasks {
+				add("/proc/" + pid + "/task/" + tid + "/ns/net")
+			}
+		}
+	}
+	for _, path := range mountedNamespaces() {
+		add(path)
+	}
 	if own, err := namespaceInode("/proc/self/ns/net"); err == nil {
 		found[own] = ""
 	}
 	return found, nil
+}
+
+// numbers lists the entries of a directory whose names begin with a digit.
+func numbers(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return n[0] < '0' || n[0] > '9' }), nil
 }
 
 func namespaceInode(path string) (uint64, error) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
@@ -80,21 +79,21 @@ func Open(cfg Config) (_ *Probe, err error) {
 func (p *Probe) Missing() []string { return p.missing }
 
 func (p *Probe) load() error {
-	spec, err := loadTcptop()
-	if err != nil {
-		return fmt.Errorf("read the embedded object: %w", err)
-	}
-	p.dropUDP(spec)
 	size := p.cfg.MaxConns
 	if size <= 0 {
 		size = defaultMaxConns()
 	}
-	if err := setSizes(spec, size, p.cfg.UDP); err != nil {
-		return err
+	err := p.loadPrograms(size)
+	if err != nil && p.cfg.UDP {
+		// UDP's hooks ask for more than TCP's: without them there is still most of it.
+		p.cfg.UDP = false
+		if p.loadPrograms(size) == nil {
+			p.missing = append(p.missing, fmt.Sprintf("UDP (%v)", err))
+			err = nil
+		}
 	}
-	p.coll, err = ebpf.NewCollection(spec)
 	if err != nil {
-		return classify("load the programs", err)
+		return err
 	}
 	if p.slots, err = mapSlots(p.coll, size); err != nil {
 		return err
@@ -109,28 +108,25 @@ func (p *Probe) load() error {
 	return nil
 }
 
-// dropUDP takes out what was not asked for, and what this kernel has no hook for:
-// then UDP is missing, which is no reason to fail.
-func (p *Probe) dropUDP(spec *ebpf.CollectionSpec) {
-	if p.cfg.UDP && !hasTracepoint("sock_send_length") {
-		p.cfg.UDP = false
-		p.missing = append(p.missing, "UDP (tracepoint sock:sock_send_length, Linux 6.3)")
-	}
-	if p.cfg.UDP {
-		return
-	}
-	for _, name := range slices.Concat(udpPrograms, cgroupPrograms) {
-		delete(spec.Programs, name)
-	}
-}
-
-func hasTracepoint(name string) bool {
-	kernel, err := btf.LoadKernelSpec()
+// loadPrograms loads the object for the configuration as it is now.
+func (p *Probe) loadPrograms(size int) error {
+	spec, err := loadTcptop()
 	if err != nil {
-		return false
+		return fmt.Errorf("read the embedded object: %w", err)
 	}
-	var t *btf.Typedef
-	return kernel.TypeByName("btf_trace_"+name, &t) == nil
+	if !p.cfg.UDP {
+		for _, name := range slices.Concat(udpPrograms, cgroupPrograms) {
+			delete(spec.Programs, name)
+		}
+	}
+	if err := setSizes(spec, size, p.cfg.UDP); err != nil {
+		return err
+	}
+	p.coll, err = ebpf.NewCollection(spec)
+	if err != nil {
+		return classify("load the programs", err)
+	}
+	return nil
 }
 
 func (p *Probe) attach() error {

@@ -101,10 +101,10 @@ func (s *sampler) take() error {
 	}
 	if s.cfg.UDP {
 		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
-		if err := s.flows.age(used, s.cfg.UDPTimeout+flowGrace); err != nil {
+		if err := s.flows.age(used); err != nil {
 			return err
 		}
-		s.out.Conns, s.out.Closed = s.flows.read(used, s.out.Conns, s.out.Closed)
+		s.out.Conns, s.out.Closed = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
 	}
 	return s.loss()
 }

@@ -17,6 +17,7 @@ const (
 	phaseOpen
 	phasePending
 	phaseDone
+	phaseIdle
 	phaseDying
 	phaseDead
 )

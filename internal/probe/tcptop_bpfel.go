@@ -90,7 +90,6 @@ type tcptopFlow struct {
 	TxPackets   uint64
 	RxPackets   uint64
 	StartNs     uint64
-	LastNs      uint64
 	Raddr       [16]uint8
 	Laddr       [16]uint8
 	Lport       uint16
@@ -159,7 +158,6 @@ type tcptopSweepArgs struct {
 	N       uint32
 	Changed uint32
 	Stale   uint32
-	IdleNs  uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -168,6 +166,8 @@ type tcptopSweepArgs struct {
 const (
 	tcptopMapTtCall         = "tt_call"
 	tcptopMapTtChanged      = "tt_changed"
+	tcptopMapTtClaims       = "tt_claims"
+	tcptopMapTtCorked       = "tt_corked"
 	tcptopMapTtFlowFree     = "tt_flow_free"
 	tcptopMapTtFlowIndex    = "tt_flow_index"
 	tcptopMapTtFlows        = "tt_flows"
@@ -271,6 +271,8 @@ type tcptopProgramSpecs struct {
 type tcptopMapSpecs struct {
 	TtCall      *ebpf.MapSpec `ebpf:"tt_call"`
 	TtChanged   *ebpf.MapSpec `ebpf:"tt_changed"`
+	TtClaims    *ebpf.MapSpec `ebpf:"tt_claims"`
+	TtCorked    *ebpf.MapSpec `ebpf:"tt_corked"`
 	TtFlowFree  *ebpf.MapSpec `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
@@ -322,6 +324,8 @@ func (o *tcptopObjects) Close() error {
 type tcptopMaps struct {
 	TtCall      *ebpf.Map `ebpf:"tt_call"`
 	TtChanged   *ebpf.Map `ebpf:"tt_changed"`
+	TtClaims    *ebpf.Map `ebpf:"tt_claims"`
+	TtCorked    *ebpf.Map `ebpf:"tt_corked"`
 	TtFlowFree  *ebpf.Map `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
@@ -339,6 +343,8 @@ func (m *tcptopMaps) Close() error {
 	return _TcptopClose(
 		m.TtCall,
 		m.TtChanged,
+		m.TtClaims,
+		m.TtCorked,
 		m.TtFlowFree,
 		m.TtFlowIndex,
 		m.TtFlows,

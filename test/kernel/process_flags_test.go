@@ -57,14 +57,14 @@ func TestFlags(t *testing.T) {
 		{fmt.Sprintf("--pid %d --port %d", two.PID(), port), func(r *testkit.Truth) bool { return r.PID == two.PID() && is(r, port) }},
 	} {
 		t.Run(c.flags, func(t *testing.T) {
-			args := slices.Concat([]string{"-n", "1", "-o", "jsonl"}, netns(ns), strings.Fields(c.flags))
+			args := slices.Concat([]string{"-n", "1"}, netns(ns), strings.Fields(c.flags))
 			var want []testkit.Truth
 			for i := range all {
 				if c.keep(&all[i]) {
 					want = append(want, all[i])
 				}
 			}
-			sameSockets(t, parse(t, output1(t, args...)), want)
+			sameSockets(t, rows1(t, args...), want)
 		})
 	}
 	listeners(t, ns)
@@ -94,7 +94,7 @@ func sameSockets(t *testing.T, rows []record, truths []testkit.Truth) {
 // listeners are six: one for each address family of each workload.
 func listeners(t *testing.T, ns *testkit.NS) {
 	t.Helper()
-	rows := parse(t, output1(t, append(netns(ns), "-n", "1", "-o", "jsonl", "-l")...))
+	rows := rows1(t, append(netns(ns), "-n", "1", "-l")...)
 	for _, r := range rows {
 		if r["state"] != "listen" || r["dir"] != "listen" || r["rport"] != "" {
 			t.Errorf("-l: %v", r)
@@ -111,10 +111,10 @@ func TestSortTop(t *testing.T) {
 	load := testkit.Start(t, ns, "bulk", "-n", "30", "-max", "300000", "-hold")
 	truths := load.Ready()
 	slices.SortFunc(truths, func(a, b testkit.Truth) int { return cmp.Compare(a.TxBytes, b.TxBytes) })
-	args := append(netns(ns), "-n", "1", "-o", "jsonl", "--top", "5", "--sort")
+	args := append(netns(ns), "-n", "1", "--top", "5", "--sort")
 	for _, order := range []string{"tx_bytes", "-tx_bytes"} {
 		var got, want []string
-		for _, r := range parse(t, output1(t, append(args, order, "state!=listen")...)) {
+		for _, r := range rows1(t, append(args, order, "state!=listen")...) {
 			got = append(got, r["tx_bytes"])
 		}
 		for i := range 5 {
@@ -176,7 +176,7 @@ func TestTicks(t *testing.T) {
 	} {
 		args := slices.Concat([]string{"-o", "jsonl"}, netns(ns), c.args)
 		at := map[string]int{}
-		lines, missed := output2(t, args...)
+		lines, missed := output1(t, args...)
 		for _, r := range parse(t, lines) {
 			at[r["ts"]]++
 		}

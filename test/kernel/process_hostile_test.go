@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,52 +26,17 @@ func TestHostileComm(t *testing.T) {
 			load.Ready()
 			args := append([]string{"-n", "1", "-d", "100ms", "--fields", "pid,comm,cmdline,exe"}, netns(ns)...)
 			pid := strconv.Itoa(load.PID())
-			if err := commInJSON(t, output1(t, append(args, "-o", "jsonl")...), pid, comm); err != nil {
-				t.Error(err)
-			}
-			if err := commInCSV(output1(t, append(args, "-o", "csv")...), pid, comm); err != nil {
-				t.Error(err)
-			}
-			if err := commInText(output1(t, append(args, "-o", "text")...), pid, comm); err != nil {
-				t.Error(err)
+			for format, check := range map[string]func(t *testing.T, lines []byte, pid, comm string) error{
+				"jsonl": commInJSON, "csv": commInCSV, "text": commInText,
+			} {
+				lines, _ := output1(t, append(args, "-o", format)...)
+				if err := check(t, lines, pid, comm); err != nil {
+					t.Errorf("%s: %v", format, err)
+				}
 			}
 			load.Finish()
 		})
 	}
-}
-
-// output1 runs tcptop to its end and returns what it printed.
-func output1(t *testing.T, args ...string) []byte {
-	t.Helper()
-	lines, missed := output2(t, args...)
-	if missed > 0 {
-		t.Logf("%d ticks not taken in time", missed)
-	}
-	return lines
-}
-
-var missedTicks = regexp.MustCompile(`^tcptop: lost (in this tick|since start): (\d+) ticks \(not taken in time\)\n$`)
-
-// output2 also returns how many ticks it missed, which is no error on a machine
-// that has more to do.
-func output2(t *testing.T, args ...string) (lines []byte, missed int) {
-	t.Helper()
-	c := start(t, args...)
-	lines = <-c.rest()
-	if _, err := c.ends(); err != nil {
-		t.Errorf("tcptop %q: %v\n%s", args, err, &c.stderr)
-	}
-	for line := range strings.Lines(c.stderr.String()) {
-		m := missedTicks.FindStringSubmatch(line)
-		if m == nil {
-			t.Errorf("tcptop %q: %s", args, line)
-			continue
-		}
-		if m[1] == "since start" {
-			missed, _ = strconv.Atoi(m[2])
-		}
-	}
-	return lines, missed
 }
 
 // clean requires valid UTF-8 without a control byte but newline.
@@ -96,16 +60,16 @@ func commInJSON(t *testing.T, lines []byte, pid, comm string) error {
 	rows := parse(t, lines)
 	for _, r := range rows {
 		if r["comm"] != want.String() || r["pid"] != pid {
-			return fmt.Errorf("jsonl: pid %s, comm %q", r["pid"], r["comm"])
+			return fmt.Errorf("pid %s, comm %q", r["pid"], r["comm"])
 		}
 	}
 	if len(rows) < 2 {
-		return fmt.Errorf("jsonl: %d rows", len(rows))
+		return fmt.Errorf("%d rows", len(rows))
 	}
 	return clean(string(lines))
 }
 
-func commInCSV(lines []byte, pid, comm string) error {
+func commInCSV(_ *testing.T, lines []byte, pid, comm string) error {
 	want := string(output.AppendVisible(nil, []byte(comm)))
 	rows, err := csv.NewReader(strings.NewReader(string(lines))).ReadAll()
 	if err != nil {
@@ -114,25 +78,25 @@ func commInCSV(lines []byte, pid, comm string) error {
 	for _, r := range rows[1:] {
 		// A quotation mark in front says text, for what a spreadsheet would evaluate.
 		if got := strings.TrimPrefix(r[1], "'"); got != want || r[0] != pid {
-			return fmt.Errorf("csv: pid %s, comm %q, want %q", r[0], r[1], want)
+			return fmt.Errorf("pid %s, comm %q, want %q", r[0], r[1], want)
 		}
 	}
 	if len(rows) < 3 {
-		return fmt.Errorf("csv: %d lines", len(rows))
+		return fmt.Errorf("%d lines", len(rows))
 	}
 	return clean(string(lines))
 }
 
-func commInText(lines []byte, pid, comm string) error {
+func commInText(_ *testing.T, lines []byte, pid, comm string) error {
 	want := string(output.AppendVisible(nil, []byte(comm)))
 	rows := strings.Split(strings.TrimSuffix(string(lines), "\n"), "\n")
 	for _, r := range rows[1:] {
 		if _, rest, found := strings.Cut(r, pid+" "); !found || !strings.HasPrefix(rest, want) {
-			return fmt.Errorf("text: line %q, want %s %s", r, pid, want)
+			return fmt.Errorf("line %q, want %s %s", r, pid, want)
 		}
 	}
 	if len(rows) < 3 {
-		return fmt.Errorf("text: %d lines", len(rows))
+		return fmt.Errorf("%d lines", len(rows))
 	}
 	return clean(string(lines))
 }

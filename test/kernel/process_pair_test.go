@@ -37,9 +37,7 @@ func TestPair(t *testing.T) {
 				w.Finish()
 			}
 			stays.stop()
-			if stays.stderr.Len() > 0 {
-				t.Errorf("stderr: %s", &stays.stderr)
-			}
+			quiet(t, stays.stderr.String())
 		})
 	}
 }

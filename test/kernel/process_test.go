@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +107,42 @@ func (c *child) rest() <-chan []byte {
 		all <- b
 	}()
 	return all
+}
+
+// output1 runs tcptop to its end and returns what it printed, and how many ticks it
+// missed.
+func output1(t *testing.T, args ...string) (lines []byte, missed int) {
+	t.Helper()
+	c := start(t, args...)
+	lines = <-c.rest()
+	if _, err := c.ends(); err != nil {
+		t.Errorf("tcptop %q: %v", args, err)
+	}
+	return lines, quiet(t, c.stderr.String())
+}
+
+var missedTicks = regexp.MustCompile(`^tcptop: lost (in this tick|since start): (\d+) ticks \(not taken in time\)\n$`)
+
+// quiet requires that nothing is on stderr but ticks that were missed, which is no
+// error on a machine that has more to do; it returns how many.
+func quiet(t testing.TB, stderr string) (missed int) {
+	t.Helper()
+	for line := range strings.Lines(stderr) {
+		m := missedTicks.FindStringSubmatch(line)
+		if m == nil {
+			t.Errorf("stderr: %s", line)
+		} else if m[1] == "since start" {
+			missed, _ = strconv.Atoi(m[2])
+		}
+	}
+	return missed
+}
+
+// rows1 runs tcptop with -o jsonl to its end and returns the rows that it printed.
+func rows1(t *testing.T, args ...string) []record {
+	t.Helper()
+	lines, _ := output1(t, append(args, "-o", "jsonl")...)
+	return parse(t, lines)
 }
 
 // held lists the BPF objects that a process has descriptors of, as testkit names

@@ -6,6 +6,7 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/probe"
+	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
 
@@ -40,7 +41,36 @@ func TestBulkBefore(t *testing.T) {
 	w := watch(t, probe.Config{TCP: true})
 	w.until(patience, func(s *seen) error { return allKnown(s, truths) })
 	load.Finish()
-	w.until(patience, func(s *seen) error { return allClosed(s, asClosed(s, truths)) })
+	w.until(patience, func(s *seen) error { return allClosed(s, asSeen(bySocket(s.start), truths)) })
+}
+
+// TestBulkDuring starts probes in the midst of traffic. What they missed they find,
+// and nothing counts twice or half; who opened a connection may stay unknown.
+func TestBulkDuring(t *testing.T) {
+	ns := testkit.NetNS(t)
+	var probes []*watcher
+	var loads []*testkit.Workload
+	for i := range 6 {
+		loads = append(loads, testkit.Start(t, ns, "bulk", "-n", "80", "-max", "4194304", "-hold", "-seed", fmt.Sprint(i)))
+		probes = append(probes, watch(t, probe.Config{TCP: true}))
+	}
+	var truths []testkit.Truth
+	for _, load := range loads {
+		truths = append(truths, load.Ready()...)
+	}
+	known := make([][]testkit.Truth, len(probes))
+	for i, w := range probes {
+		w.until(patience, func(s *seen) error {
+			known[i] = asSeen(bySocket(s.live), truths)
+			return allAgree(bySocket(s.live), known[i])
+		})
+	}
+	for _, load := range loads {
+		load.Finish()
+	}
+	for i, w := range probes {
+		w.until(patience, func(s *seen) error { return allClosed(s, known[i]) })
+	}
 }
 
 // allKnown checks the first tick.
@@ -66,9 +96,8 @@ func allKnown(s *seen, truths []testkit.Truth) error {
 	return nil
 }
 
-// asClosed drops the directions that the first tick could not tell.
-func asClosed(s *seen, truths []testkit.Truth) []testkit.Truth {
-	rows := bySocket(s.start)
+// asSeen drops the directions that the rows don't tell.
+func asSeen(rows map[string]table.Row, truths []testkit.Truth) []testkit.Truth {
 	known := make([]testkit.Truth, len(truths))
 	for i, want := range truths {
 		if rows[want.Cookie].Dir == 0 {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,6 +21,10 @@ func TestBulkFormats(t *testing.T) {
 	whole := stream(t, "jsonl", args...)
 	csv := stream(t, "csv", append(args, "--fields", bulkFields)...)
 	text := stream(t, "text", append(args, "--fields", bulkFields)...)
+	listen(t, ns, 0, 1)
+	for _, p := range []*program{whole, csv, text} {
+		p.until(patience, someRow)
+	}
 	load := testkit.Start(t, ns, "bulk", "-n", "200", "-max", "1048576", "-hold")
 	truths := load.Ready()
 	for _, p := range []*program{whole, csv} {
@@ -39,6 +44,14 @@ func TestBulkFormats(t *testing.T) {
 			t.Errorf("stderr:\n%s", &p.stderr)
 		}
 	}
+}
+
+// someRow says that the program is up: text has its header, the rest a listener.
+func someRow(rows []record) error {
+	if len(rows) == 0 {
+		return errors.New("no row yet")
+	}
+	return nil
 }
 
 // numbers is a truth as the fields of bulkFields print it.

@@ -3,9 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"os"
-	"strings"
 	"testing"
 	"unsafe"
 
@@ -189,28 +186,3 @@ func (s *socket) must(what string, err error) {
 		s.t.Fatalf("%s: %v", what, err)
 	}
 }
-
-// truth describes a connected socket that sent tx bytes and received rx.
-func (s *socket) truth(ns *testkit.NS, dir string, tx, rx int) testkit.Truth {
-	s.t.Helper()
-	sa, err := unix.Getpeername(s.fd)
-	s.must("peer's address", err)
-	local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	return testkit.Truth{
-		Proto: "tcp", Dir: dir, Laddr: local, Lport: s.port(), Raddr: local, Rport: uint16(sa.(*unix.SockaddrInet4).Port),
-		NetNS: ns.Inode(), PID: os.Getpid(), Comm: ownComm(s.t), Cookie: s.id().String(),
-		TxBytes: uint64(tx), RxBytes: uint64(rx),
-	}
-}
-
-func ownComm(t testing.TB) string {
-	t.Helper()
-	comm, err := os.ReadFile("/proc/self/comm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSuffix(string(comm), "\n")
-}
-
-// ownPID is this process as rows name it.
-func ownPID() uint32 { return uint32(os.Getpid()) }

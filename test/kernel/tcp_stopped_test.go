@@ -23,12 +23,7 @@ func TestRingFullStopped(t *testing.T) {
 	listen(t, ns, 0, 1) // a row to wait for
 	p := stream(t, "jsonl", "-d", "100ms", "--tcp", "--max-conns", fmt.Sprint(roomFor(t, 256)), "--netns", fmt.Sprint(ns.Inode()),
 		"--fields", "event,conn,pid,tx_bytes,rx_bytes")
-	p.until(patience, func(rows []record) error {
-		if len(rows) == 0 {
-			return fmt.Errorf("no row yet")
-		}
-		return nil
-	})
+	p.until(patience, someRow)
 	p.signal(syscall.SIGSTOP)
 	load := testkit.Start(t, ns, "bulk", "-n", "3000", "-max", "1000")
 	truths := load.Finish()

@@ -103,6 +103,29 @@ func TestUDPCorkOption(t *testing.T) {
 	w.exact(a, b)
 }
 
+// TestUDPCorkThreads has one thread begin a datagram and another end it.
+func TestUDPCorkThreads(t *testing.T) {
+	w := watchUDP(t, probe.Config{})
+	ends := openUDPs(t, testkit.NetNS(t), 2)
+	a, b := ends[0], ends[1]
+	turn := []chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	go close(turn[0])
+	must(t, onThreads(3, func(i int) error {
+		<-turn[i]
+		flags := unix.MSG_MORE
+		if i == 2 {
+			flags = 0
+		}
+		err := unix.Sendto(a.fd, make([]byte, 100), flags, sockaddr(b.addr))
+		close(turn[i+1])
+		<-turn[3] // no thread is used twice
+		return err
+	}))
+	a.note(b.addr, moved{TxBytes: 300, TxPackets: 1})
+	must(t, b.read(0))
+	w.exact(a, b)
+}
+
 // TestUDPFailedSend fails a send to one remote after its address was seen; the
 // next datagram, to another, must not be taken for that one's.
 func TestUDPFailedSend(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -68,13 +69,11 @@ func TestUDPFirstAtOnce(t *testing.T) {
 	w := watchUDP(t, probe.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 201)
 	hub := ends[0]
-	meet := make(chan struct{})
+	var here atomic.Int64
 	must(t, onThreads(2, func(i int) error {
-		for _, e := range ends[1:] {
-			if i == 0 {
-				meet <- struct{}{}
-			} else {
-				<-meet
+		for k, e := range ends[1:] {
+			for here.Add(1); here.Load() < int64(2*k+2); { // a channel would let one go much earlier
+				runtime.Gosched()
 			}
 			for range 5 {
 				if err := hub.send(e.addr, 100+i); err != nil {

@@ -1,0 +1,102 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/probe"
+	"tcptop/internal/testkit"
+)
+
+// BenchmarkUDPHooks compares what could sum UDP on this kernel, hooks alone: no
+// sweep, no process of ours that runs beside.
+func BenchmarkUDPHooks(b *testing.B) {
+	testkit.Kernel(b)
+	for _, load := range hookLoads {
+		c := &comparison{load: load, subjects: []subject{
+			{"hooks=none", nothing},
+			{"hooks=none-again", nothing},
+			{"hooks=tcptop", ownHooks},
+			{"hooks=empty", otherHooks("tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
+			{"hooks=skb", otherHooks("tb_skb_out", "tb_skb_in")},
+			{"hooks=calls", otherHooks("tb_call_send", "tb_call_recv")},
+			{"hooks=calls+peers", otherHooks("tb_peer_send", "tb_peer_recv", "tb_peer_to", "tb_peer_from")},
+		}}
+		b.Run(load.name, c.bench)
+	}
+}
+
+func ownHooks(b *testing.B) (int, func()) {
+	p, err := probe.Open(probe.Config{Interval: time.Second, UDP: true, Host: "bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return os.Getpid(), func() {
+		if err := p.Close(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+func otherHooks(names ...string) func(*testing.B) (int, func()) {
+	return func(b *testing.B) (int, func()) {
+		spec, err := loadUdp()
+		if err != nil {
+			b.Fatal(err)
+		}
+		coll, err := ebpf.NewCollection(spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var links []link.Link
+		stop := func() {
+			for _, l := range links {
+				if err := l.Close(); err != nil {
+					b.Error(err)
+				}
+			}
+			coll.Close()
+		}
+		for _, name := range names {
+			l, err := attach(coll.Programs[name], spec.Programs[name].AttachType)
+			if err != nil {
+				stop()
+				b.Fatalf("attach %s: %v", name, err)
+			}
+			links = append(links, l)
+		}
+		return os.Getpid(), stop
+	}
+}
+
+func attach(p *ebpf.Program, to ebpf.AttachType) (link.Link, error) {
+	if p.Type() == ebpf.Tracing {
+		return link.AttachTracing(link.TracingOptions{Program: p})
+	}
+	root, err := cgroupRoot()
+	if err != nil {
+		return nil, err
+	}
+	return link.AttachCgroup(link.CgroupOptions{Path: root, Attach: to, Program: p})
+}
+
+// cgroupRoot is where the one cgroup2 hierarchy is mounted.
+func cgroupRoot() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("no cgroup2 is mounted: %w", unix.ENODEV)
+}
