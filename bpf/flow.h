@@ -44,16 +44,19 @@ __noinline long find_flow(__u64 key)
 	return -1;
 }
 
+static long look_for_flow(__u32 i, struct waiting *w)
+{
+	w->slot = find_flow(w->key);
+	return w->slot >= 0;
+}
+
 /* The flow that somebody else is making for a key, or -1. */
 __noinline long await_flow(__u64 key)
 {
-	for (int i = 0; i < PATIENCE; i++) {
-		long slot = find_flow(key);
+	struct waiting w = {.key = key, .slot = -1};
 
-		if (slot >= 0)
-			return slot;
-	}
-	return -1;
+	bpf_loop(PATIENCE, look_for_flow, &w, 0);
+	return w.slot;
 }
 
 /* Makes current the owner of a flow. */

@@ -113,5 +113,10 @@ static __always_inline void unclaim(__u64 key)
 	bpf_map_delete_elem(&tt_claims, &key);
 }
 
-/* How often to look for a row that somebody else is making: some microseconds. */
-#define PATIENCE 32
+/* How often to look for a row that somebody else is making: some ten microseconds. */
+#define PATIENCE 2048
+
+struct waiting {
+	__u64 key;
+	long slot;
+};

@@ -42,16 +42,19 @@ __noinline long find_slot(__u64 cookie)
 	return -1;
 }
 
+static long look_for_slot(__u32 i, struct waiting *w)
+{
+	w->slot = find_slot(w->key);
+	return w->slot >= 0;
+}
+
 /* The slot that somebody else is making for a cookie, or -1. */
 __noinline long await_slot(__u64 cookie)
 {
-	for (int i = 0; i < PATIENCE; i++) {
-		long slot = find_slot(cookie);
+	struct waiting w = {.key = cookie, .slot = -1};
 
-		if (slot >= 0)
-			return slot;
-	}
-	return -1;
+	bpf_loop(PATIENCE, look_for_slot, &w, 0);
+	return w.slot;
 }
 
 static __always_inline __u64 cookie_of(struct sock *sk)
@@ -89,15 +92,22 @@ __noinline int own_slot(__u32 slot, __u8 source)
 	return 0;
 }
 
+/* Writes an IPv4 address in its v4-mapped form. */
+static __always_inline void map_v4(__u8 *dst, __be32 addr)
+{
+	__u32 *d = (__u32 *)dst;
+
+	d[0] = d[1] = 0;
+	d[2] = 0xffff0000; /* ::ffff:0:0/96 as it lies in memory on a little-endian machine */
+	d[3] = addr;
+}
+
 static __always_inline void copy_addr(__u8 *dst, const struct sock_common *k, bool remote)
 {
 	__u32 *d = (__u32 *)dst;
 
 	if (k->skc_family == AF_INET) {
-		d[0] = 0;
-		d[1] = 0;
-		d[2] = 0xffff0000; /* ::ffff:0:0/96 as it lies in memory on a little-endian machine */
-		d[3] = remote ? k->skc_daddr : k->skc_rcv_saddr;
+		map_v4(dst, remote ? k->skc_daddr : k->skc_rcv_saddr);
 		return;
 	}
 	const struct in6_addr *a = remote ? &k->skc_v6_daddr : &k->skc_v6_rcv_saddr;

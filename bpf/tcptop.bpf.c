@@ -3,7 +3,7 @@
  * tcptop in the kernel. TCP is not probed where data flows: struct tcp_sock counts
  * everything already (RFC 4898), and a program that user space runs once a tick
  * copies what moved. Only what happens once per connection is hooked. UDP keeps no
- * counters, so its send and receive calls are (udp.h).
+ * counters, so its send and receive calls are (udp_send.h, udp_recv.h).
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>

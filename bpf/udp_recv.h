@@ -27,13 +27,12 @@ static __always_inline bool takes_merged(struct sock *sk)
 static __always_inline void write_letter(struct letter *l, struct sk_buff *skb)
 {
 	unsigned char *ip = skb->head + skb->network_header, *udp = skb->head + skb->transport_header;
-	__u32 *d = (__u32 *)l->addr;
 	__be16 port;
+	__be32 v4;
 
 	if (skb->protocol == ETH_P_IP_BE) {
-		d[0] = d[1] = 0;
-		d[2] = 0xffff0000;
-		bpf_probe_read_kernel(&d[3], 4, ip + 12);
+		bpf_probe_read_kernel(&v4, sizeof(v4), ip + 12);
+		map_v4(l->addr, v4);
 	} else {
 		bpf_probe_read_kernel(l->addr, 16, ip + 8);
 	}
@@ -239,14 +238,10 @@ SEC("cgroup/recvmsg4")
 int tt_recvmsg4(struct bpf_sock_addr *ctx)
 {
 	struct call *call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u32 *d;
 
 	if (!call)
 		return 1;
-	d = (__u32 *)call->sender;
-	d[0] = d[1] = 0;
-	d[2] = 0xffff0000;
-	d[3] = ctx->user_ip4;
+	map_v4(call->sender, ctx->user_ip4);
 	call->sender_port = bpf_ntohs(ctx->user_port);
 	call->sender_cookie = bpf_get_socket_cookie(ctx);
 	return 1;

@@ -146,14 +146,10 @@ SEC("cgroup/sendmsg4")
 int tt_sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct call *call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u32 *d;
 
 	if (!call)
 		return 1;
-	d = (__u32 *)call->peer;
-	d[0] = d[1] = 0;
-	d[2] = 0xffff0000;
-	d[3] = ctx->user_ip4;
+	map_v4(call->peer, ctx->user_ip4);
 	call->peer_port = bpf_ntohs(ctx->user_port);
 	call->gso_segs = 0;
 	call->peer_cookie = bpf_get_socket_cookie(ctx);
