@@ -57,13 +57,15 @@ static __always_inline void lose_row(struct conn *c, struct late_owner *late, st
 
 static __always_inline void apply_late(struct conn *c, struct late_owner *late)
 {
-	c->tgid = late->tgid;
-	c->pid_start = late->pid_start;
-	c->owner_source = late->source;
 	c->start_ns = late->start_ns;
 	if (late->dir)
 		c->dir = late->dir;
 	c->bits |= late->bits;
+	if (late->source == OWNER_NONE || owned(c))
+		return;
+	c->tgid = late->tgid;
+	c->pid_start = late->pid_start;
+	c->owner_source = late->source;
 	__builtin_memcpy(c->comm, late->comm, sizeof(c->comm));
 }
 
@@ -139,6 +141,14 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, start_ns ? state : was);
 	if (source == OWNER_ACCEPT && c->dir == DIR_OUT)
 		c->owner_source = OWNER_CONNECT;
+	if (!start_ns) {
+		struct late_owner *late = bpf_map_lookup_elem(&tt_late, &cookie);
+
+		if (late) { /* it had found no room at first */
+			apply_late(c, late);
+			bpf_map_delete_elem(&tt_late, &cookie);
+		}
+	}
 	h->sk = (__u64)sk;
 	return publish(slot, cookie, state == TCP_LISTEN) ? -1 : slot;
 }
@@ -244,36 +254,30 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 
 /*
  * A socket without a slot has changed its state: a new connection, or one that had
- * found no room.
+ * found no room. Returns the slot if an iterator came upon the socket just now: then
+ * the change is still to be noted.
  */
-static __always_inline void opened(struct sock *sk, __u64 cookie, __u8 old, __u8 state)
+static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8 state)
 {
 	bool connects = state == TCP_SYN_SENT || state == TCP_LISTEN;
 	bool accepted = state == TCP_ESTABLISHED && old == TCP_SYN_RECV;
 	bool closes = state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK; /* in the process' own context */
 	__u8 source = connects ? OWNER_CONNECT : closes ? OWNER_ACCEPT : OWNER_NONE;
+	__u8 dir = state == TCP_SYN_SENT ? DIR_OUT : accepted ? DIR_IN : DIR_UNKNOWN;
+	__u8 bits = state == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL : state == TCP_CLOSE_WAIT ? BIT_FIN_REMOTE : 0;
 	__u64 start_ns = connects || accepted ? bpf_ktime_get_ns() : 0;
-
 	long slot;
 
-	if (connects || accepted) {
-		slot = track(sk, cookie, old, state, source, start_ns);
-	} else if (claim(cookie)) {
-		slot = find_slot(cookie);
-		if (slot < 0)
-			slot = track(sk, cookie, old, state, source, 0);
-		unclaim(cookie);
-	} else {
-		slot = await_slot(cookie); /* an iterator has come upon it */
+	if (start_ns) {
+		if (track(sk, cookie, old, state, source, start_ns) < 0)
+			remember_late(cookie, source, dir, bits, start_ns);
+		return -1;
 	}
-	if (slot >= 0)
-		return;
-	remember_late(cookie, source,
-		      state == TCP_SYN_SENT ? DIR_OUT :
-		      accepted              ? DIR_IN :
-					      DIR_UNKNOWN,
-		      state == TCP_FIN_WAIT1  ? BIT_FIN_LOCAL :
-		      state == TCP_CLOSE_WAIT ? BIT_FIN_REMOTE :
-						0,
-		      start_ns);
+	if (!claim(cookie))
+		return await_slot(cookie);
+	slot = find_slot(cookie);
+	if (slot < 0 && track(sk, cookie, old, state, source, 0) < 0)
+		remember_late(cookie, source, dir, bits, 0);
+	unclaim(cookie);
+	return slot;
 }

@@ -52,10 +52,10 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	}
 	if (newstate == TCP_SYN_RECV && slot < 0)
 		return 0; /* fast open's child: a connection once its handshake is done */
-	if (slot < 0) {
-		opened(sk, cookie, oldstate, newstate);
+	if (slot < 0)
+		slot = opened(sk, cookie, oldstate, newstate);
+	if (slot < 0)
 		return 0;
-	}
 	c = conn_at(slot);
 	h = hot_at(slot);
 	if (!c || !h)

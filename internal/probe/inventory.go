@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -15,9 +16,13 @@ import (
 	"tcptop/internal/conn"
 )
 
-// costShare bounds what repeated passes over the host cost: after one that took t
-// the next waits for costShare times t, so they take at most one percent of a core.
-const costShare = 100
+// costShare bounds what repeated passes over the host cost: after one that took t of
+// CPU time the next waits for costShare times t, so they take at most one percent of
+// a core. Whoever looks for an owner is not kept waiting longer than ownersPause.
+const (
+	costShare   = 100
+	ownersPause = int64(5 * time.Second)
+)
 
 // threadsEvery is how often a pass also looks for namespaces that only a thread is in.
 const threadsEvery = 8
@@ -96,14 +101,31 @@ func (v *inventory) runOwners(udp map[uint64]struct{}) error {
 	if err := v.coll.Variables["list_udp"].Set(udp != nil); err != nil {
 		return fmt.Errorf("set list_udp: %w", err)
 	}
-	start := monotonic()
-	err = v.each(it, "", 8, func(rec []byte) {
-		if udp != nil {
-			udp[*(*uint64)(unsafe.Pointer(unsafe.SliceData(rec)))] = struct{}{}
-		}
+	cost, err := costOf(func() error {
+		return v.each(it, "", 8, func(rec []byte) {
+			if udp != nil {
+				udp[*(*uint64)(unsafe.Pointer(unsafe.SliceData(rec)))] = struct{}{}
+			}
+		})
 	})
-	v.nextOwners = monotonic() + costShare*(monotonic()-start)
+	v.nextOwners = monotonic() + min(costShare*cost, ownersPause)
 	return err
+}
+
+// costOf runs f and returns the CPU time in ns that its thread spent on it.
+func costOf(f func() error) (int64, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, after unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &before); err != nil {
+		return 0, fmt.Errorf("read own CPU time: %w", err)
+	}
+	err := f()
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &after); err != nil {
+		return 0, fmt.Errorf("read own CPU time: %w", err)
+	}
+	spent := func(r *unix.Rusage) int64 { return r.Utime.Nano() + r.Stime.Nano() }
+	return spent(&after) - spent(&before), err
 }
 
 // each runs an iterator in a namespace and hands over its output record by record.
@@ -146,26 +168,12 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	if err != nil {
 		return conns, gone, err
 	}
-	start := monotonic()
-	// The hooks hold for all namespaces, later ones too: a pass only finds what no hook tells.
-	all, err := namespaces(v.round%threadsEvery == 0)
+	v.round++
+	cost, err := costOf(func() error {
+		return v.eachMini(it, func(m *tcptopMini) { conns = v.addMini(m, limit, conns) })
+	})
 	if err != nil {
 		return conns, gone, err
-	}
-	v.round++
-	for _, path := range all {
-		err := v.each(it, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
-			m := (*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec)))
-			conns = v.addMini(m, limit, conns)
-		})
-		switch {
-		case errors.Is(err, fs.ErrPermission):
-			// said once, by Missing
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
-			// the namespace went while it was looked at
-		case err != nil:
-			return conns, gone, err
-		}
 	}
 	for id, seen := range v.minis {
 		if seen.round != v.round {
@@ -175,8 +183,31 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	clear(v.leftBefore)
 	v.left, v.leftBefore = v.leftBefore, v.left
-	v.nextTCP = monotonic() + costShare*(monotonic()-start)
+	v.nextTCP = monotonic() + costShare*cost
 	return conns, gone, nil
+}
+
+// eachMini runs the iterator in every network namespace. The hooks hold for all of
+// them, later ones too: a pass only finds what no hook tells.
+func (v *inventory) eachMini(it *link.Iter, use func(*tcptopMini)) error {
+	all, err := namespaces((v.round-1)%threadsEvery == 0)
+	if err != nil {
+		return err
+	}
+	for _, path := range all {
+		err := v.each(it, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
+			use((*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec))))
+		})
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			// said once, by Missing
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
+			// the namespace went while it was looked at
+		case err != nil:
+			return err
+		}
+	}
+	return nil
 }
 
 func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {
