@@ -134,10 +134,11 @@ struct owner_total {
 struct counters {
 	__u64 slots_used; /* high-water mark of the slot table */
 	__u64 flows_used;
-	__u64 table_full;  /* connections that found no slot */
-	__u64 ring_full;   /* closed connections that found no room in the ring */
-	__u64 flows_full;  /* datagrams whose flow found no slot */
-	__u64 totals_full; /* rows that not even the totals had room for */
+	__u64 table_full;     /* connections that found no slot */
+	__u64 ring_full;      /* closed connections that found no room in the ring */
+	__u64 flows_full;     /* datagrams whose flow found no slot */
+	__u64 totals_full;    /* rows that not even the totals had room for */
+	__u64 second_buckets; /* index entries that found their first bucket full */
 };
 
 /* Argument of the sweep programs; user space runs them over [start, start+n). */

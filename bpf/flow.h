@@ -23,7 +23,7 @@ __noinline long find_flow(__u64 key)
 	__u64 hash = scramble(key);
 	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
 
-	for (int side = 0; side < 2; side++) {
+	for (int side = 0; side < SIDES; side++) {
 		__u32 k = at & cfg_flow_mask;
 		struct bucket *b = bpf_map_lookup_elem(&tt_flow_index, &k);
 

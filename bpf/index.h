@@ -14,6 +14,9 @@
  */
 #pragma once
 
+/* While nothing had to go to a second bucket, nobody has to look there: that halves a miss. */
+#define SIDES (tt_counters.second_buckets ? 2 : 1)
+
 #define BUCKET 16
 #define SLOT_MASK 0xffffffu
 
@@ -67,6 +70,7 @@ static __always_inline bool index_add(void *map, __u32 mask, __u64 key, __u32 sl
 
 	if (b && bucket_add(b, entry))
 		return true;
+	COUNT(second_buckets);
 	b = bpf_map_lookup_elem(map, &j);
 	return b && bucket_add(b, entry);
 }

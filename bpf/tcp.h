@@ -21,7 +21,7 @@ __noinline long find_slot(__u64 cookie)
 	__u64 hash = scramble(cookie);
 	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
 
-	for (int side = 0; side < 2; side++) {
+	for (int side = 0; side < SIDES; side++) {
 		__u32 k = at & cfg_index_mask;
 		struct bucket *b = bpf_map_lookup_elem(&tt_index, &k);
 

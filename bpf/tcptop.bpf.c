@@ -43,6 +43,8 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
+	if (newstate == TCP_FIN_WAIT2 || newstate == TCP_CLOSING)
+		return 0; /* a segment brought it, whose time the sweep sees */
 	cookie = bpf_get_socket_cookie(sk);
 	slot = find_slot(cookie);
 	if (newstate == TCP_CLOSE) {

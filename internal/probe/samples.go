@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -126,6 +127,7 @@ func (s *sampler) takeTCP(now int64) (err error) {
 		}
 		searched = true
 	}
+	s.out.Conns = slices.Grow(s.out.Conns, len(changed))
 	for _, slot := range changed {
 		s.takeSlot(slot, searched)
 	}

@@ -72,13 +72,14 @@ type tcptopConn struct {
 }
 
 type tcptopCounters struct {
-	_          structs.HostLayout
-	SlotsUsed  uint64
-	FlowsUsed  uint64
-	TableFull  uint64
-	RingFull   uint64
-	FlowsFull  uint64
-	TotalsFull uint64
+	_             structs.HostLayout
+	SlotsUsed     uint64
+	FlowsUsed     uint64
+	TableFull     uint64
+	RingFull      uint64
+	FlowsFull     uint64
+	TotalsFull    uint64
+	SecondBuckets uint64
 }
 
 type tcptopFlow struct {

@@ -16,8 +16,10 @@ import (
 // after find no slot, which is said; their ends need none and are exact.
 func TestTableFull(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true, MaxConns: roomFor(t, 1024)})
-	idle := testkit.Start(t, ns, "idle", "-n", "600")
+	room := roomFor(t, 1024)
+	w := watch(t, probe.Config{TCP: true, MaxConns: room})
+	// Two sockets each: the table is full even if all that the host had has gone.
+	idle := testkit.Start(t, ns, "idle", "-n", fmt.Sprint(room/2+50))
 	idle.Ready()
 	// Fewer ends than the queue to user space has room for, should all fall in one tick.
 	truths := testkit.Start(t, ns, "bulk", "-n", "300", "-max", "100000").Finish()
@@ -30,8 +32,8 @@ func TestTableFull(t *testing.T) {
 		return allAgree(closed, truths)
 	})
 	s := w.stop()
-	if s.loss.TableFull < 600 {
-		t.Errorf("%d connections found no room; there were at least 600 too many", s.loss.TableFull)
+	if s.loss.TableFull < 100 {
+		t.Errorf("%d connections found no room; there were at least 100 too many", s.loss.TableFull)
 	}
 	s.loss.TableFull = 0
 	if err := noLoss(s); err != nil {
@@ -58,7 +60,7 @@ func forgive(rows map[string]table.Row, truths []testkit.Truth) {
 		if r.Dir == 0 {
 			r.Dir = conn.In
 		}
-		if r.Owner == (conn.Owner{}) {
+		if r.Owner.PID == 0 && r.Owner.Source == 0 {
 			r.Owner.PID, r.Owner.Comm = uint32(want.PID), conn.MakeName(want.Comm)
 		}
 		rows[want.Cookie] = r

@@ -60,7 +60,8 @@ func agrees(r *table.Row, want *testkit.Truth) error {
 		got.State = ""
 	}
 	if diff := cmp.Diff(*want, got, addrs); diff != "" {
-		return fmt.Errorf("row of socket %s, %v, %s (-truth +row):\n%s", want.Cookie, r.State, want.Kind, diff)
+		return fmt.Errorf("row of socket %s, %s, %v, %v, owner %+v (-truth +row):\n%s",
+			want.Cookie, want.Kind, r.State, want.Dir, r.Owner, diff)
 	}
 	return nil
 }
