@@ -264,7 +264,7 @@ static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8
 	bool closes = state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK; /* in the process' own context */
 	__u8 source = connects ? OWNER_CONNECT : closes ? OWNER_ACCEPT : OWNER_NONE;
 	__u8 dir = state == TCP_SYN_SENT ? DIR_OUT : accepted ? DIR_IN : DIR_UNKNOWN;
-	__u8 bits = state == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL : state == TCP_CLOSE_WAIT ? BIT_FIN_REMOTE : 0;
+	__u8 bits = state == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL : state == TCP_LAST_ACK ? BIT_FIN_REMOTE : 0;
 	__u64 start_ns = connects || accepted ? bpf_ktime_get_ns() : 0;
 	long slot;
 

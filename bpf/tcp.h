@@ -62,6 +62,14 @@ static __always_inline __u64 cookie_of(struct sock *sk)
 	return sk->__sk_common.skc_cookie.counter;
 }
 
+/* The helper makes a cookie where there is none yet; later it is there to be read, which is cheaper. */
+static __always_inline __u64 lasting_cookie(struct sock *sk)
+{
+	__u64 cookie = cookie_of(sk);
+
+	return cookie ? cookie : bpf_get_socket_cookie(sk);
+}
+
 static __always_inline bool owned(const struct conn *c)
 {
 	return c->tgid || (c->bits & BIT_KERNEL);

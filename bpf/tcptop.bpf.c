@@ -43,17 +43,20 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (newstate == TCP_FIN_WAIT2 || newstate == TCP_CLOSING)
-		return 0; /* a segment brought it, whose time the sweep sees */
-	cookie = bpf_get_socket_cookie(sk);
+	switch (newstate) {
+	case TCP_SYN_RECV:   /* a connection once its handshake is done */
+	case TCP_CLOSE_WAIT: /* a segment brought these, whose time the sweep sees */
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+		return 0;
+	}
+	cookie = lasting_cookie(sk);
 	slot = find_slot(cookie);
 	if (newstate == TCP_CLOSE) {
 		if (oldstate != TCP_CLOSE)
 			ended(sk, cookie, slot, oldstate);
 		return 0;
 	}
-	if (newstate == TCP_SYN_RECV && slot < 0)
-		return 0; /* fast open's child: a connection once its handshake is done */
 	if (slot < 0)
 		slot = opened(sk, cookie, oldstate, newstate);
 	if (slot < 0)
@@ -80,12 +83,10 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 		break;
 	case TCP_LAST_ACK:
-		/* likewise */
+		/* likewise, after the peer's FIN */
+		c->bits |= BIT_FIN_REMOTE;
 		if (!owned(c))
 			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
-		break;
-	case TCP_CLOSE_WAIT:
-		c->bits |= BIT_FIN_REMOTE;
 		break;
 	}
 	c->state = newstate;

@@ -11,14 +11,6 @@ static __always_inline struct call *this_call(__u64 flags)
 	return bpf_task_storage_get(&tt_call, bpf_get_current_task_btf(), 0, flags);
 }
 
-/* The helper makes a cookie where there is none yet; later it is there to be read, which is cheaper. */
-static __always_inline __u64 lasting_cookie(struct sock *sk)
-{
-	__u64 cookie = cookie_of(sk);
-
-	return cookie ? cookie : bpf_get_socket_cookie(sk);
-}
-
 static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb)
 {
 	return bpf_rdonly_cast(skb->head + skb->end, bpf_core_type_id_kernel(struct skb_shared_info));

@@ -11,6 +11,8 @@ import (
 	"tcptop/internal/testkit"
 )
 
+func TestMain(m *testing.M) { testkit.Main(m) }
+
 // rounds is how many ticks an iteration has; the median of all is printed.
 const rounds = 11
 
