@@ -19,9 +19,11 @@ type Env struct {
 	Version    string
 	Executable string // path of this program, for hints; "" is tcptop
 	Host       string
+	Stdin      io.Reader // nil is none
 	Stdout     io.Writer
 	Stderr     io.Writer
 	Local      *time.Location // zone of the times in text output
+	Environ    []string
 	Open       func(probe.Config) (Collector, error)
 	// UserName is the name of a user id, "" where it has none.
 	UserName func(uid uint32) string

@@ -17,9 +17,9 @@ Usage:
   tcptop completion SHELL | help [fields | filter] | version
 
 Examples:
-  tcptop                               all that moves, every second
+  tcptop                               the live screen; a pipe or -b makes it lines
   tcptop 5 12 'comm~nginx and rtt>50ms'
-  tcptop -n 1 -l --fields lport,pid,comm
+  tcptop -b -n 1 -l --fields lport,pid,comm
   tcptop -o jsonl --rport 443 | jq .tx_bytes
 `
 

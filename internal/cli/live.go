@@ -15,7 +15,9 @@ import (
 func Live(version string) Env {
 	env := Env{
 		Version:  version,
+		Stdin:    os.Stdin,
 		Stdout:   os.Stdout,
+		Environ:  os.Environ(),
 		Stderr:   os.Stderr,
 		Local:    time.Local,
 		Open:     openProbe,

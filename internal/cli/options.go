@@ -26,6 +26,7 @@ type options struct {
 	backend    choice
 	udpTimeout seconds
 	maxConns   uint32
+	look       look
 }
 
 func newOptions() *options {
@@ -36,6 +37,7 @@ func newOptions() *options {
 		units:      choice{word: "bytes", of: []string{"bytes", "bits"}},
 		backend:    choice{word: "auto", of: []string{"auto", "bpf", "diag"}},
 		udpTimeout: seconds(5 * time.Second),
+		look:       newLook(),
 	}
 }
 
@@ -51,6 +53,7 @@ func (o *options) groups() []flagGroup {
 		{"Ticks", o.tickFlags()},
 		{"Output", o.outputFlags()},
 		{"Only those connections", o.selection.flags()},
+		{"Screen", o.look.flags()},
 		{"Collector", o.collectorFlags()},
 	}
 }

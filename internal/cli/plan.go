@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 	"tcptop/internal/output"
 	"tcptop/internal/probe"
 	"tcptop/internal/table"
+	"tcptop/internal/tui"
 )
 
 // plan is what the command line asks for, checked.
@@ -24,8 +26,15 @@ type plan struct {
 	order  column.Order
 	family func(*table.Row) bool
 	filter *filter.Filter
+	flags  *filter.Filter // the part of filter that is not typed on the screen
 	top    int
 	count  int
+
+	look    tui.Config // what the flags say of the screen
+	noColor bool
+	numeric bool
+	// setInterval is the running collector, if it can change its interval.
+	setInterval atomic.Pointer[interface{ SetInterval(time.Duration) }]
 }
 
 // plan checks the flags and the words after them.
@@ -46,7 +55,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if err != nil {
 		return nil, filterFailure("filter", err)
 	}
-	p.filter = filter.And(flags, words)
+	p.filter, p.flags = filter.And(flags, words), flags
 	if p.order, err = list.ParseSort(o.sort); err != nil {
 		return nil, fieldFailure("--sort", err)
 	}
@@ -65,6 +74,10 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		UDPTimeout: time.Duration(o.udpTimeout),
 		Host:       env.Host,
 	}
+	if p.look, err = o.screenFlags(env, given, args); err != nil {
+		return nil, err
+	}
+	p.noColor, p.numeric = o.look.noColor, o.numeric
 	return p, nil
 }
 

@@ -26,6 +26,12 @@ func newRoot(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.live(env, cmd.Flags()) {
+				return p.screen(cmd.Context())
+			}
+			if cmd.Flags().Changed("group") {
+				return usagef("leave out -b and -o on a terminal", "--group is for the screen")
+			}
 			return p.stream(cmd.Context())
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -25,6 +26,7 @@ type Config struct {
 // Probe is the loaded and attached object.
 type Probe struct {
 	cfg     Config
+	every   atomic.Int64 // ns between samples
 	coll    *ebpf.Collection
 	links   []link.Link
 	slots   *slotTable
@@ -58,6 +60,7 @@ func Open(cfg Config) (_ *Probe, err error) {
 		return nil, classify("raise the limit of locked memory", err)
 	}
 	p := &Probe{cfg: cfg}
+	p.SetInterval(cfg.Interval)
 	if cfg.TCP && !caps.has(unix.CAP_SYS_ADMIN) {
 		p.missing = append(p.missing, "sockets that no process holds in other network namespaces (CAP_SYS_ADMIN)")
 	}
@@ -74,6 +77,10 @@ func Open(cfg Config) (_ *Probe, err error) {
 	}
 	return p, nil
 }
+
+// SetInterval changes the time between samples, from the next one on. It may be
+// called while samples are taken.
+func (p *Probe) SetInterval(d time.Duration) { p.every.Store(int64(d)) }
 
 // Missing says what is not measured here, a clause for each; empty when all is.
 func (p *Probe) Missing() []string { return p.missing }

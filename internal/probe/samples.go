@@ -53,11 +53,12 @@ func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 // wait returns when the next sample is due, or when ctx ends. Ticks that went by
 // while the reader was busy are counted, not made up for.
 func (s *sampler) wait(ctx context.Context, last time.Time) time.Time {
-	next := last.Add(s.cfg.Interval)
+	every := time.Duration(s.every.Load())
+	next := last.Add(every)
 	if late := time.Since(next); late > 0 {
-		n := late / s.cfg.Interval
+		n := late / every
 		s.missed += uint64(n)
-		next = next.Add(n * s.cfg.Interval)
+		next = next.Add(n * every)
 		if n > 0 {
 			return next
 		}
@@ -86,7 +87,7 @@ func (s *sampler) takeInventory(now int64) (err error) {
 		return nil
 	}
 	s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
-	s.inv.restUntil(now, s.cfg.Interval)
+	s.inv.restUntil(now, time.Duration(s.every.Load()))
 	return err
 }
 

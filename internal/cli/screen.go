@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/enrich"
+	"tcptop/internal/table"
+	"tcptop/internal/tui"
+	"tcptop/internal/tui/act"
+)
+
+// look is how the screen looks and what it may do.
+type look struct {
+	theme    choice
+	noColor  bool
+	ascii    bool
+	noMouse  bool
+	readOnly bool
+	group    choice
+}
+
+func newLook() look {
+	return look{
+		theme: choice{of: []string{"auto", "dark", "light", "mono"}},
+		group: choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns"}},
+	}
+}
+
+func (l *look) flags() *pflag.FlagSet {
+	f := newFlagSet()
+	f.Var(&l.theme, "theme", "`colours`: auto, dark, light or mono")
+	f.Var(&l.group, "group", "group rows by `kind`: process, user, remote, rport, state, netns …")
+	f.BoolVar(&l.noColor, "no-color", false, "no colour, as NO_COLOR does")
+	f.BoolVar(&l.ascii, "ascii", false, "only ASCII characters")
+	f.BoolVar(&l.noMouse, "no-mouse", false, "leave the mouse to the terminal")
+	f.BoolVar(&l.readOnly, "read-only", false, "no signals and no closing of sockets")
+	return f
+}
+
+// screenFlags is what the command line says of the screen; what it leaves open is
+// remembered from the last run.
+func (o *options) screenFlags(env *Env, given *pflag.FlagSet, filter []string) (tui.Config, error) {
+	c := tui.Config{
+		Filter: strings.Join(filter, " "), Flags: selectionText(given), Group: o.look.group.word, Theme: o.look.theme.word,
+		Listen: o.selection.listen && !o.selection.established,
+		ASCII:  o.look.ascii, NoMouse: o.look.noMouse, ReadOnly: o.look.readOnly,
+	}
+	if given.Changed("units") {
+		c.Units = o.units.word
+	}
+	if given.Changed("sort") {
+		c.Sort = o.sort
+	}
+	if given.Changed("fields") {
+		for name := range strings.SplitSeq(o.fields, ",") {
+			c.Fields = append(c.Fields, strings.TrimSpace(name))
+		}
+	}
+	if name := env.variable("TCPTOP_THEME"); name != "" && c.Theme == "" {
+		theme := newLook().theme
+		if err := theme.Set(name); err != nil {
+			return c, &failure{code: exitConfig, msg: fmt.Sprintf("TCPTOP_THEME %q: %v", name, err)}
+		}
+		c.Theme = name
+	}
+	return c, nil
+}
+
+// selectionText is the flags that leave rows out, as they were given.
+func selectionText(given *pflag.FlagSet) string {
+	var parts []string
+	new(selection).flags().VisitAll(func(f *pflag.Flag) {
+		switch g := given.Lookup(f.Name); {
+		case g == nil || !g.Changed:
+		case g.Value.Type() == "bool":
+			parts = append(parts, "--"+f.Name)
+		default:
+			parts = append(parts, "--"+f.Name+" "+strings.Trim(g.Value.String(), "[]"))
+		}
+	})
+	return strings.Join(parts, " ")
+}
+
+// isTerminal reports whether f is one.
+func isTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// live reports whether the command line asks for the screen: both ends are a
+// terminal and nothing asks for lines.
+func (o *options) live(env *Env, given *pflag.FlagSet) bool {
+	return !o.batch && !given.Changed("output") && isTerminal(env.Stdout) && isTerminal(env.Stdin)
+}
+
+// screen shows the live screen until it is left or ctx ends.
+func (p *plan) screen(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	frames := tui.NewMailbox()
+	done, left := make(chan error, 1), make(chan error, 1)
+	go func() { done <- p.feedUntil(ctx, frames) }()
+	m := tui.New(p.screenConfig(ctx, frames))
+	go func() {
+		left <- tui.Run(ctx, m, tui.Terminal{In: p.env.Stdin, Out: p.env.Stdout, Environ: p.screenEnviron()})
+	}()
+	ended, err := await(ctx, left)
+	cancel()
+	if !ended {
+		return &failure{code: exitDone, msg: "the terminal did not take the last picture"}
+	}
+	if m.Err() != nil {
+		err = nil // it comes again from the feed, with its exit code
+	}
+	select {
+	case feedErr := <-done:
+		err = errors.Join(feedErr, err)
+	case <-time.After(lastTick):
+	}
+	if saveErr := m.Save(); saveErr != nil && err == nil {
+		err = &failure{code: exitRuntime, msg: "remember the view: " + saveErr.Error()}
+	}
+	return err
+}
+
+// await is what left tells. Once ctx has ended it is not waited for much longer:
+// a terminal that is stopped takes nothing.
+func await(ctx context.Context, left <-chan error) (ended bool, err error) {
+	select {
+	case err = <-left:
+		return true, err
+	case <-ctx.Done():
+	}
+	select {
+	case err = <-left:
+		return true, err
+	case <-time.After(lastTick):
+		return false, nil
+	}
+}
+
+// feedUntil is feed, after which the screen ends: also when feed panics, so that
+// the terminal is restored before anybody reads why.
+func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &failure{code: exitRuntime, msg: fmt.Sprintf("panic: %v", r), hint: "please report this:\n" + string(debug.Stack())}
+		}
+		frames.Close(err)
+	}()
+	return p.feed(ctx, frames)
+}
+
+// feed measures and leaves every tick for the screen.
+func (p *plan) feed(ctx context.Context, frames *tui.Mailbox) error {
+	collector, err := p.env.Open(p.probe)
+	if err != nil {
+		return p.env.openFailure(err)
+	}
+	frames.Missing(collector.Missing())
+	if c, ok := collector.(interface{ SetInterval(time.Duration) }); ok {
+		p.setInterval.Store(&c)
+	}
+	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
+	rows := table.New(table.Config{UDPTimeout: p.probe.UDPTimeout, MaxRows: 2 * p.probe.MaxConns})
+	cost := newCost()
+	ticks := 0
+	for sample, err := range collector.Samples(ctx) {
+		if err != nil {
+			return errors.Join(outcome(err), detach(collector))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		names.Apply(sample)
+		rows.Apply(sample)
+		f := tui.Frame{Snapshot: rows.Snapshot()}
+		cost.fill(&f)
+		frames.Put(f)
+		if ticks++; ticks == p.count {
+			break
+		}
+	}
+	return detach(collector)
+}
+
+func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config {
+	c := p.look
+	c.List, c.Frames, c.Host, c.Interval, c.Local = p.list, frames, p.env.Host, p.probe.Interval, p.env.Local
+	c.Match = func(s *table.Snapshot) func(*table.Row) bool {
+		match := p.flags.Match(s)
+		return func(r *table.Row) bool { return p.family(r) && match(r) }
+	}
+	c.Actions = tui.Actions{Export: act.Export}
+	if !c.ReadOnly {
+		c.Actions.Signal, c.Actions.Close = act.Signal, act.Close
+	}
+	c.SetInterval = func(d time.Duration) bool {
+		set := p.setInterval.Load()
+		if set != nil {
+			(*set).SetInterval(d)
+		}
+		return set != nil
+	}
+	c.StatePath = p.statePath()
+	if !p.numeric {
+		c.PortName, c.HostName = services(), newHostNames(ctx).name
+	}
+	term := p.env.variable("TERM")
+	c.Quiet = term == "linux" || term == "dumb" || strings.HasPrefix(term, "screen") && p.env.variable("TMUX") == ""
+	return c
+}
+
+// screenEnviron is the environment as the terminal's colours are told from it.
+func (p *plan) screenEnviron() []string {
+	if !p.noColor {
+		return p.env.Environ
+	}
+	return append(slices.Clone(p.env.Environ), "NO_COLOR=1")
+}
+
+// statePath is the file that remembers the view (XDG Base Directory).
+func (p *plan) statePath() string {
+	dir := p.env.variable("XDG_STATE_HOME")
+	if home := p.env.variable("HOME"); !filepath.IsAbs(dir) && home != "" {
+		dir = filepath.Join(home, ".local", "state")
+	}
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, "tcptop", "screen.json")
+}
+
+// variable is the last value of an environment variable.
+func (env *Env) variable(name string) string {
+	value := ""
+	for _, v := range env.Environ {
+		if n, val, _ := strings.Cut(v, "="); n == name {
+			value = val
+		}
+	}
+	return value
+}

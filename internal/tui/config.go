@@ -1,0 +1,50 @@
+package tui
+
+import (
+	"net/netip"
+	"time"
+
+	"tcptop/internal/column"
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// Config is what the screen starts with. Functions may be nil where the host
+// cannot do what they do.
+type Config struct {
+	List     *column.List
+	Frames   *Mailbox
+	Host     string
+	Interval time.Duration
+	Local    *time.Location // zone of the clock
+
+	Match  func(*table.Snapshot) func(*table.Row) bool // the flags that leave rows out; nil is every row
+	Flags  string                                      // those flags, for people
+	Filter string                                      // filter to start with
+	Sort   string                                      // such as "-rate"; "" is remembered or by rate
+	Group  string                                      // "" is remembered or none
+	Fields []string                                    // columns to start with; nil is remembered or the usual ones
+	Listen bool                                        // start with the listeners
+
+	Units    string // bytes or bits; "" is remembered or bytes
+	Theme    string // auto, dark, light, mono; "" is remembered or auto
+	ASCII    bool
+	NoMouse  bool
+	ReadOnly bool
+	Quiet    bool // ask the terminal nothing
+
+	StatePath string // file that remembers the view; "" is none
+	Actions   Actions
+	// SetInterval changes the tick; false where the collector cannot.
+	SetInterval func(time.Duration) bool
+	PortName    func(proto conn.Proto, port uint16) string
+	HostName    func(netip.Addr) string // "" until it is known; never waits
+}
+
+// Actions are what the screen can do besides showing. None of them is called
+// without having been confirmed.
+type Actions struct {
+	Signal func(owner conn.Owner, signal int) error
+	Close  func(c *conn.Conn) error
+	Export func(name string, data []byte) (path string, err error)
+}

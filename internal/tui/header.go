@@ -1,0 +1,183 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tcptop/internal/column"
+	"tcptop/internal/conn"
+)
+
+// drawHeader writes what is known of the host as a whole.
+func (m *Model) drawHeader(p *pen) {
+	n := m.headerHeight()
+	if n >= 1 {
+		m.drawHost(p)
+	}
+	if n >= 3 {
+		m.drawStates(p)
+	}
+	if n >= 2 {
+		m.drawTraffic(p)
+	}
+}
+
+// drawHost writes host, clock, tick and uptime to the left, own cost and loss to
+// the right.
+func (m *Model) drawHost(p *pen) {
+	p.text(title, " tcptop ")
+	p.bytes(strong, appendSafe(nil, []byte(m.hostName()), p.ascii))
+	if s := m.latest.Snapshot; s != nil {
+		p.text(plain, "  "+s.Time.In(m.cfg.Local).Format(time.TimeOnly))
+		if p.width >= 60 {
+			p.text(dim, "  every "+m.cfg.Interval.String())
+			p.text(dim, "  up "+duration(m.latest.Uptime))
+		}
+	}
+	cost, loss := m.costText(), m.lossText()
+	st := dim
+	if loss != "" {
+		st = warning
+	} else if p.width >= 60 {
+		loss = "lost 0"
+	}
+	if x := p.width - len(cost) - len(loss) - 3; x > p.x {
+		p.to(plain, x)
+		p.text(dim, cost+"  ")
+		p.text(st, loss)
+	} else if x := p.width - len(loss) - 1; x > p.x {
+		p.to(plain, x)
+		p.text(st, loss)
+	}
+	p.end()
+}
+
+func (m *Model) hostName() string {
+	if s := m.latest.Snapshot; s != nil && s.Host != "" {
+		return s.Host
+	}
+	return m.cfg.Host
+}
+
+func (m *Model) costText() string {
+	f := &m.latest
+	if f.Snapshot == nil || m.width < 60 {
+		return ""
+	}
+	cost := ""
+	if f.CPU >= 0 {
+		cost = fmt.Sprintf("cpu %4.1f%%", f.CPU)
+	}
+	if f.RSS > 0 {
+		cost += "  mem " + strings.TrimLeft(string(column.AppendBytes(nil, f.RSS)), " ")
+	}
+	return cost
+}
+
+// lossText is what is not on the screen, "" where all is.
+func (m *Model) lossText() string {
+	s := m.latest.Snapshot
+	if s == nil {
+		return ""
+	}
+	l := &s.Loss
+	rows := l.TableFull + l.RingFull + l.QueueFull + l.RowsFull
+	var parts []string
+	for _, part := range []struct {
+		n    uint64
+		what string
+	}{{rows, "rows"}, {l.FlowsFull, "datagrams"}, {l.MissedTicks, "ticks"}} {
+		if part.n > 0 {
+			parts = append(parts, strings.TrimLeft(string(column.AppendCount(nil, part.n)), " ")+" "+part.what)
+		}
+	}
+	text := ""
+	if len(parts) > 0 {
+		text = "lost " + strings.Join(parts, ", ")
+	}
+	if s.Origin == conn.FromDiag {
+		text += " sock_diag only"
+	}
+	if n := len(m.cfg.Frames.notMeasured()); n > 0 {
+		text += fmt.Sprintf(" %d not measured (?)", n)
+	}
+	return strings.TrimLeft(text, " ")
+}
+
+// drawStates writes how many connections there are, by state.
+func (m *Model) drawStates(p *pen) {
+	t := m.tally
+	p.text(strong, fmt.Sprintf(" %d", t.conns))
+	p.text(dim, " connections")
+	p.text(opened, fmt.Sprintf("  +%s/s", m.perSecond(t.opened)))
+	p.text(closing, fmt.Sprintf("  -%s/s ", m.perSecond(t.closed)))
+	part := func(n int, what string) {
+		text := " " + strconv.Itoa(n) + " " + what
+		if n > 0 && len(text)+1 < p.left() {
+			p.text(plain, " "+strconv.Itoa(n))
+			p.text(dim, " "+what)
+		}
+	}
+	name := conn.State.String
+	if p.width < 110 {
+		name = shortState
+	}
+	part(t.states[conn.Established], name(conn.Established))
+	part(t.udp, "udp")
+	part(t.listeners, "listen")
+	part(t.states[conn.TimeWait], name(conn.TimeWait))
+	for s := conn.SynSent; s <= conn.NewSynRecv; s++ {
+		if s != conn.Listen && s != conn.TimeWait {
+			part(t.states[s], name(s))
+		}
+	}
+	p.end()
+}
+
+// perSecond is n of this tick per second.
+func (m *Model) perSecond(n uint64) string {
+	s := m.latest.Snapshot
+	if s == nil || s.Elapsed <= 0 {
+		return "0"
+	}
+	return strings.TrimLeft(string(column.AppendCount(nil, uint64(float64(n)/s.Elapsed.Seconds()+0.5))), " ")
+}
+
+// drawTraffic writes both rates with their history.
+func (m *Model) drawTraffic(p *pen) {
+	half := p.width / 2
+	m.drawRate(p, " rx ", m.tally.rxRate, &m.tally.rx, rxGraph, half-1)
+	p.to(plain, half)
+	m.drawRate(p, " tx ", m.tally.txRate, &m.tally.tx, txGraph, p.width-1)
+	p.end()
+}
+
+func (m *Model) drawRate(p *pen, name string, n uint64, r *ring, st style, until int) {
+	p.text(dim, name)
+	m.cell = m.env.units.Append(m.cell[:0], column.Rate, clamp(n))
+	p.bytes(heat(clamp(n)), m.cell)
+	p.space(plain, 1)
+	w := until - p.x
+	if w < 4 {
+		return
+	}
+	top := r.peak(perCell(p.ascii) * w)
+	m.cell = r.appendGraph(m.cell[:0], w, 0, 1, top, p.ascii)
+	p.bytes(st, m.cell)
+}
+
+// duration is d as people say it, in whole seconds.
+func duration(d time.Duration) string {
+	s := int64(d / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
+}

@@ -1,0 +1,52 @@
+package tui
+
+import (
+	"strconv"
+
+	"tcptop/internal/conn"
+)
+
+// treeColumns are the columns that only grouped rows have.
+func treeColumns() []screenColumn {
+	return []screenColumn{
+		{name: "group", title: "GROUP", width: [3]int{16, 28, 48}, cell: treeCell,
+			help: "What the rows of a group share, and the connections of an unfolded one."},
+		{name: "conns", title: "CONNS", width: [3]int{5, 5, 5}, right: true, cell: connsCell,
+			help: "How many connections and listeners the group has."},
+	}
+}
+
+func treeCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
+	if it.group == nil {
+		branch := "├ "
+		switch {
+		case e.ascii:
+			branch = "| "
+		case it.last:
+			branch = "└ "
+		}
+		dst = append(dst, branch...)
+		if it.row.Has&conn.HasRaddr == 0 {
+			return e.appendEnd(dst, it.row.Proto, it.row.Laddr, it.row.Lport, w-2), plain
+		}
+		return e.appendEnd(dst, it.row.Proto, it.row.Raddr, it.row.Rport, w-2), plain
+	}
+	fold := "▸ "
+	switch {
+	case e.ascii && e.unfolded[it.group.key]:
+		fold = "- "
+	case e.ascii:
+		fold = "+ "
+	case e.unfolded[it.group.key]:
+		fold = "▾ "
+	}
+	dst = append(dst, fold...)
+	return e.grouping.appendLabel(dst, it.group, e), strong
+}
+
+func connsCell(dst []byte, e *env, it *item, _ int) ([]byte, style) {
+	if it.group == nil {
+		return dst, plain
+	}
+	return strconv.AppendInt(dst, int64(it.group.n), 10), plain
+}

@@ -1,0 +1,110 @@
+package tui
+
+import (
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// The views, in the order of their keys.
+const (
+	connections = iota
+	processes
+	remotes
+	listeners
+	events
+	hosts
+	viewCount
+)
+
+// view is one way to look at the rows, with its own columns, order and cursor.
+type view struct {
+	name     string
+	columns  []string
+	usual    []string
+	sort     sorting
+	group    string
+	grouping *grouping
+	unfolded map[groupKey]bool
+	frozen   map[conn.ID]int32 // place of each row while the order is frozen
+	follow   bool
+	wide     bool
+
+	window []item // the lines around the visible ones
+	base   int    // place of the first of them
+	total  int    // lines of all
+	rows   int    // rows that match
+	offset int    // place of the first visible line
+	cursor itemKey
+	at     int // place of the cursor; -1 is out of the window
+	alive  *table.Row
+	places []place
+}
+
+// sorting is a column to sort by.
+type sorting struct {
+	column string
+	desc   bool
+}
+
+func newViews() [viewCount]*view {
+	rate := sorting{"rate", true}
+	all := [viewCount]*view{
+		connections: {name: "Connections", sort: rate, columns: []string{"proto", "process", "local", "remote", "state",
+			"rx_rate", "tx_rate", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
+		processes: {name: "Processes", sort: rate, group: "process", columns: []string{"group", "conns", "user",
+			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "age_ms", "graph"}},
+		remotes: {name: "Remotes", sort: rate, group: "remote", columns: []string{"group", "conns", "process",
+			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "age_ms", "graph"}},
+		listeners: {name: "Listeners", sort: sorting{"local", false}, columns: []string{"proto", "process", "local",
+			"backlog", "backlog_max", "drops", "user", "netns", "age_ms"}},
+		events: {name: "Events", columns: []string{"ts", "event", "proto", "process", "local", "remote", "close_reason",
+			"age_ms", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets"}},
+		hosts: {name: "Hosts", sort: rate},
+	}
+	for _, v := range all {
+		v.unfolded = make(map[groupKey]bool)
+		v.usual = v.columns
+		v.setGroup(v.group)
+		v.at = -1
+	}
+	return all
+}
+
+// setGroup changes what rows are grouped by; "" is nothing.
+func (v *view) setGroup(by string) {
+	v.group, v.grouping = by, nil
+	clear(v.unfolded)
+	if by != "" {
+		v.grouping = newGrouping(by)
+	}
+}
+
+// shownColumns is the columns with the tree in front where rows are grouped.
+func (v *view) shownColumns() []string {
+	if v.group == "" || len(v.columns) > 0 && v.columns[0] == "group" {
+		return v.columns
+	}
+	return append([]string{"group", "conns"}, v.columns...)
+}
+
+// visible is the lines that a screen of h lines shows.
+func (v *view) visible(h int) []item {
+	lo := min(max(v.offset-v.base, 0), len(v.window))
+	return v.window[lo:min(lo+h, len(v.window))]
+}
+
+// item is the line at place n, nil where it is not in the window.
+func (v *view) item(n int) *item {
+	if n < v.base || n >= v.base+len(v.window) {
+		return nil
+	}
+	return &v.window[n-v.base]
+}
+
+// selected is the line under the cursor, nil where it is out of the window.
+func (v *view) selected() *item {
+	if v.cursor.kind == noItem || v.at < 0 {
+		return nil
+	}
+	return v.item(v.at)
+}

@@ -1,0 +1,142 @@
+// Package screen runs the real binary in a real terminal (tmux) over real
+// traffic and asserts what is on the screen.
+package screen
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tcptop/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// terminal is a tmux server of its own with one window.
+type terminal struct {
+	t      *testing.T
+	socket string
+}
+
+func (w *terminal) tmux(args ...string) string {
+	w.t.Helper()
+	c := exec.Command("tmux", append([]string{"-S", w.socket, "-f", "/dev/null"}, args...)...)
+	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TMUX=")
+	out, err := c.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("tmux %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func (w *terminal) keys(keys ...string) {
+	w.t.Helper()
+	w.tmux(append([]string{"send-keys", "-t", "s"}, keys...)...)
+}
+
+func (w *terminal) typed(text string) {
+	w.t.Helper()
+	w.tmux("send-keys", "-l", "-t", "s", text)
+}
+
+// sees waits until the screen matches every one of res.
+func (w *terminal) sees(res ...string) string {
+	w.t.Helper()
+	screen := ""
+	testkit.Eventually(w.t, 20*time.Second, func() error {
+		screen = w.tmux("capture-pane", "-p", "-t", "s")
+		for _, re := range res {
+			if !regexp.MustCompile(re).MatchString(screen) {
+				return fmt.Errorf("%q is not on the screen:\n%s", re, screen)
+			}
+		}
+		return nil
+	})
+	return screen
+}
+
+// lacks waits until the screen does not match re any more.
+func (w *terminal) lacks(re string) {
+	w.t.Helper()
+	testkit.Eventually(w.t, 20*time.Second, func() error {
+		if screen := w.tmux("capture-pane", "-p", "-t", "s"); regexp.MustCompile(re).MatchString(screen) {
+			return fmt.Errorf("%q is on the screen:\n%s", re, screen)
+		}
+		return nil
+	})
+}
+
+func build(t *testing.T) string {
+	bin := filepath.Join(t.TempDir(), "tcptop")
+	c := exec.Command("go", "build", "-o", bin, "./cmd/tcptop")
+	c.Dir, c.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+func TestScreen(t *testing.T) {
+	testkit.Kernel(t)
+	testkit.Tools(t, "tmux")
+	bin, ns := build(t), testkit.NetNS(t)
+	load := ns.Command(testkit.Load(t), "bench-rr", "-sec", "120")
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = load.Process.Kill(); _ = load.Wait() })
+
+	dir := t.TempDir()
+	w := &terminal{t: t, socket: filepath.Join(dir, "tmux")}
+	command := fmt.Sprintf("XDG_STATE_HOME=%s %s --netns %d; echo left with $?; stty -a | grep -o ' icanon'; sleep 60", dir, bin, ns.Inode())
+	w.tmux("new-session", "-d", "-s", "s", "-x", "100", "-y", "30", command)
+	t.Cleanup(func() { w.tmux("kill-server") })
+
+	w.sees(`tcptop \S+`, `load \d+`, `sort rate ▼`, `[1-9][\d.]* +[kM]?B`)
+	w.keys("s")
+	w.typed("rtt_us")
+	w.keys("Enter")
+	w.sees(`▼RTT`, `sort rtt_us ▼`)
+	w.keys("I")
+	w.sees(`▲RTT`)
+
+	w.typed("/")
+	w.typed("comm=load and rtt>5x")
+	w.sees(`/comm=load and rtt>5x`, `\^ `)
+	w.keys("Escape")
+	w.lacks(`filter comm`)
+	w.typed("/")
+	w.typed("comm=nosuchprogram")
+	w.keys("Enter")
+	w.sees(`nothing matches the filter`)
+	w.keys("Escape")
+	w.sees(`load \d+`)
+
+	w.keys("2")
+	w.sees(`▸ load \d+`, `group process`)
+	w.keys("Enter")
+	w.sees(`▾ load \d+`, `└ 127`)
+	w.keys("1")
+	w.keys("j", "Enter")
+	w.sees(`Details`, `identity`, `rtt_us|conn `, `Stable id`)
+	w.keys("Escape")
+	w.lacks(`Details`)
+
+	w.keys("Space")
+	w.sees(`PAUSED +this is [1-9]s old`)
+	w.keys("Space")
+	for _, size := range [][2]int{{20, 5}, {200, 50}, {1, 1}, {80, 24}} {
+		w.tmux("resize-window", "-t", "s", "-x", strconv.Itoa(size[0]), "-y", strconv.Itoa(size[1]))
+	}
+	if lines := strings.Split(w.sees(`tcptop`, `Connections \d`, `help  q quit`), "\n"); len(lines) < 24 {
+		t.Errorf("%d lines", len(lines))
+	}
+	w.keys("q")
+	w.sees(`left with 0`, ` icanon`)
+}
