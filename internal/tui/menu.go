@@ -72,7 +72,7 @@ func (mn *menu) commands(m *Model) []command {
 
 // typed narrows the list to what is typed.
 func (mn *menu) typed(_ *Model, k tea.KeyPressMsg) {
-	if t := k.Key().Text; len(t) == 1 && t[0] > ' ' && len(mn.typing) < 20 {
+	if t := k.Key().Text; len(t) == 1 && t[0] > ' ' && t[0] < 0x7f && len(mn.typing) < 20 {
 		mn.narrow(mn.typing + t)
 	}
 }

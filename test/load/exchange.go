@@ -154,6 +154,14 @@ func (x *exchange) reset() error {
 	}
 	f.size = max(f.size, 1)
 	// Less than any kernel's smallest receive buffer, so that all of it arrives.
-	f.keep = 1 + x.rng.Int64N(min(f.size, 32<<10))
-	return x.move(up, down)
+	rest := &flow{from: f.from, to: f.to, send: newWriter(chunk), receive: newReader()}
+	rest.size = 1 + x.rng.Int64N(min(f.size, 32<<10))
+	rest.keep = rest.size
+	f.size -= rest.size
+	// The rest follows when all before it was read: a window that was shut then
+	// would stay so, and the rest would wait for window probes.
+	if err := x.move(up, down); err != nil {
+		return err
+	}
+	return x.move(rest)
 }
