@@ -52,6 +52,7 @@ func lossText(l conn.Loss) string {
 		{l.QueueFull, "closed rows (queue full)"},
 		{l.RowsFull, "rows (--max-conns reached)"},
 		{l.FlowsFull, "datagrams (kernel flow table full)"},
+		{l.TotalsFull, "rows missing from the sums by owner too (too many owners)"},
 		{l.Stale, "readings (socket went away; read again in the next tick)"},
 		{l.MissedTicks, "ticks (not taken in time)"},
 	} {

@@ -33,6 +33,7 @@ type Loss struct {
 	FlowsFull   uint64 // datagrams of UDP flows that found no room in the kernel's table
 	Stale       uint64 // slots whose socket went away while it was read; read again next tick
 	MissedTicks uint64 // ticks that could not be taken in time
+	TotalsFull  uint64 // lost rows that not even the sums by owner had room for
 	RowsFull    uint64 // connections beyond the table's bound in user space
 }
 

@@ -22,8 +22,14 @@ type sampler struct {
 	*Probe
 	out     conn.Sample
 	unowned map[uint32]uint64 // slot to cookie of live connections without an owner
+	rest    time.Duration     // how long those that stand still wait for the next search
+	again   int64             // monotonic ns of that search
 	missed  uint64
 }
+
+// maxRest is how rarely the owner of a connection is looked for that stands still
+// and that nobody was found to hold, such as the kernel's own.
+const maxRest = 30 * time.Second
 
 // Samples is the conn.Source: the first sample at once, with all that was there
 // before, then one per interval.
@@ -122,11 +128,13 @@ func (s *sampler) takeTCP(now int64) (err error) {
 		return err
 	}
 	searched := false
-	if s.inv.ownersDue(now) && s.ownersWanted(changed) {
+	if s.inv.ownersDue(now) && s.ownersWanted(changed, now) {
 		if err := s.inv.runOwners(nil); err != nil {
 			return err
 		}
 		searched = true
+		s.rest = min(max(2*s.rest, time.Duration(s.every.Load())), maxRest)
+		s.again = now + int64(s.rest)
 	}
 	s.out.Conns = slices.Grow(s.out.Conns, len(changed))
 	for _, slot := range changed {
@@ -147,17 +155,16 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	return s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
 }
 
-// ownersWanted reports whether a connection waits for its owner.
-func (s *sampler) ownersWanted(changed []uint32) bool {
-	if len(s.unowned) > 0 {
-		return true
-	}
+// ownersWanted reports whether a connection waits for its owner: one that moved, or
+// after a rest one that stands still.
+func (s *sampler) ownersWanted(changed []uint32, now int64) bool {
 	for _, slot := range changed {
 		if !s.slots.owned(slot) {
+			s.rest = 0
 			return true
 		}
 	}
-	return false
+	return len(s.unowned) > 0 && now >= s.again
 }
 
 // takeSlot adds a slot that moved to the sample. A closed one without an owner
@@ -212,6 +219,7 @@ func (s *sampler) loss() error {
 	l.TableFull = atomic.LoadUint64(&n.TableFull)
 	l.RingFull = atomic.LoadUint64(&n.RingFull)
 	l.FlowsFull = atomic.LoadUint64(&n.FlowsFull)
+	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale
 	l.MissedTicks = s.missed
 	if l.RingFull == 0 && l.QueueFull == 0 {

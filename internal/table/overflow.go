@@ -99,6 +99,7 @@ func lostSince(before, now conn.Loss) conn.Loss {
 		RingFull:    now.RingFull - min(now.RingFull, before.RingFull),
 		QueueFull:   now.QueueFull - min(now.QueueFull, before.QueueFull),
 		FlowsFull:   now.FlowsFull - min(now.FlowsFull, before.FlowsFull),
+		TotalsFull:  now.TotalsFull - min(now.TotalsFull, before.TotalsFull),
 		Stale:       now.Stale - min(now.Stale, before.Stale),
 		MissedTicks: now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
 		RowsFull:    now.RowsFull - min(now.RowsFull, before.RowsFull),
