@@ -4,6 +4,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 )
@@ -92,11 +93,19 @@ func cells(r rune) int {
 	case unicode.Is(unicode.P, r) && !unicode.Is(unicode.Common, r):
 		return 0
 	}
+	n := 1
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
+		n = 2
 	}
-	return 1
+	if n == 1 && (r < 0x1100 || 0x2500 <= r && r < 0x25a0 || 0x2800 <= r && r < 0x2900) {
+		return 1 // below the first wide one, lines and braille: nobody differs
+	}
+	// Unicode's versions disagree on some, and so do terminals.
+	if s := string(r); ansi.StringWidth(s) != n || ansi.StringWidthWc(s) != n {
+		return 0
+	}
+	return n
 }
 
 // textWidth is how many cells safe text takes.
