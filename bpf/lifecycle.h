@@ -138,6 +138,8 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 	c->state = state;
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		c->bits |= BIT_FIN_REMOTE;
+	else if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
+		c->bits |= BIT_FIN_LOCAL;
 	c->dir = start_ns && state == TCP_ESTABLISHED ? DIR_IN : direction(tp, start_ns ? state : was);
 	if (source == OWNER_ACCEPT && c->dir == DIR_OUT)
 		c->owner_source = OWNER_CONNECT;
@@ -227,7 +229,13 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 	if (slot < 0) {
 		if (last == TCP_SYN_RECV)
 			return; /* a handshake that was never finished was never a connection */
-		slot = claim(cookie) ? find_slot(cookie) : await_slot(cookie);
+		if (claim(cookie)) {
+			slot = find_slot(cookie);
+			if (slot >= 0)
+				unclaim(cookie); /* only a connection without a slot keeps it */
+		} else {
+			slot = await_slot(cookie);
+		}
 	}
 	if (slot < 0) {
 		report_closed(NULL, sk, tp, cookie, last);

@@ -182,7 +182,7 @@ func TestFollow(t *testing.T) {
 	id := d.view().cursor.id
 	d.press("I")
 	if d.view().selected() != nil {
-		t.Skip("the row is still in sight")
+		t.Fatal("the row is still in sight: following it would show nothing")
 	}
 	d.press("I", "F", "I")
 	it := d.view().selected()

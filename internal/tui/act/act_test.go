@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 func sleeper(t *testing.T) (*exec.Cmd, conn.Owner) {
 	c := exec.Command("sleep", "60")
 	if err := c.Start(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
 	start, err := started(uint32(c.Process.Pid))
@@ -68,13 +68,13 @@ func TestSignalNeverReachesAnotherProcess(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs CAP_NET_ADMIN")
+		t.Skip("needs root: CAP_NET_ADMIN closes sockets")
 	}
 	for _, at := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}} {
 		network := at[0]
 		l, err := net.Listen(at[0], at[1])
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		client, err := net.Dial(network, l.Addr().String())
 		if err != nil {
@@ -92,7 +92,7 @@ func TestClose(t *testing.T) {
 		}
 		err = Close(&c)
 		if err != nil && strings.Contains(err.Error(), "cannot close sockets") {
-			t.Skip(err)
+			t.Skipf("needs a kernel with CONFIG_INET_DIAG_DESTROY: %v", err)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", network, err)
