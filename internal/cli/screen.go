@@ -217,6 +217,7 @@ func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config
 		}
 		return set != nil
 	}
+	c.Lineage = enrich.Lineage
 	c.StatePath = p.statePath()
 	if !p.numeric {
 		c.PortName, c.HostName = services(), newHostNames(ctx).name

@@ -119,6 +119,15 @@ type Process struct {
 	Holders int // how many processes hold the socket; 0 is not known
 }
 
+// Task is one process as /proc describes it now. Texts are empty where nothing is
+// known or permitted, and hostile until escaped.
+type Task struct {
+	PID     uint32
+	Comm    string
+	Exe     string // path of the program
+	Cmdline string // arguments, joined by spaces
+}
+
 // Conn is one TCP connection, TCP listener or UDP flow: cumulative counters and
 // current gauges as they were when the sample was taken.
 type Conn struct {

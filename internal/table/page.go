@@ -121,7 +121,7 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 	t.index[c.ID] = pos
 	s = t.slot(pos)
 	s.page.used |= s.bit
-	s.Conn = *c
+	s.Conn, s.Pos = *c, pos
 	*s.seen() = t.lastActive(c)
 	t.show(s)
 	t.over.placed(c.ID)

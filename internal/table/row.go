@@ -8,6 +8,7 @@ type Row struct {
 	conn.Conn
 	Event  conn.Event
 	Moved  bool   // a counter, a gauge or the state changed in this tick
+	Pos    int32  // among all rows, in Snapshot.Rows' order: the row's own while it is there, then another's
 	RxRate uint64 // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
 	TxRate uint64
 }

@@ -23,7 +23,7 @@ func BenchmarkFrame(b *testing.B) {
 					d.bar.set(c.filter)
 					b.ReportAllocs()
 					for b.Loop() {
-						d.tally.add(d.shown)
+						d.tally.add(d.seen.digest(d.shown))
 						d.arrange()
 						d.View()
 					}

@@ -19,6 +19,7 @@ type screenColumn struct {
 	help  string
 	field *column.Column // what it sorts by; nil cannot be sorted by
 	width [3]int         // least, usual, most
+	tight int            // least on a narrow screen; 0 is as on any
 	right bool
 	cell  cellFunc
 }
@@ -69,9 +70,9 @@ func joined(list *column.List) []screenColumn {
 	return []screenColumn{
 		{name: "process", title: "PROCESS", field: field("comm"), width: [3]int{12, 20, 24}, cell: processCell,
 			help: "Name and pid of the process that the connection belongs to."},
-		{name: "local", title: "LOCAL", field: field("lport"), width: [3]int{12, 21, 47}, cell: localCell,
-			help: "Local address and port; sorts by port."},
-		{name: "remote", title: "REMOTE", field: field("raddr"), width: [3]int{15, 21, 47}, cell: remoteCell,
+		{name: "local", title: "LOCAL", field: field("lport"), width: [3]int{portWidth, 21, 47}, cell: localCell,
+			help: "Local address and port, where there is little room the port alone; sorts by port."},
+		{name: "remote", title: "REMOTE", field: field("raddr"), width: [3]int{21, 21, 47}, tight: 15, cell: remoteCell,
 			help: "Remote address and port; sorts by address."},
 		{name: "graph", title: "HISTORY", field: field("rate"), width: [3]int{10, 16, 20}, cell: graphCell,
 			help: "Rate of both directions over the last ticks, each row to its own scale."},
@@ -91,6 +92,7 @@ func fieldColumn(c *column.Column) screenColumn {
 	sc.width = [3]int{least, max(c.Width, least), max(c.Width, least)}
 	switch {
 	case c.Text != nil:
+		sc.width[0] = min(c.Width, 12)
 		sc.width[2] = 2 * sc.width[1]
 		sc.cell = textCell(c)
 	case c.Addr != nil:
@@ -205,9 +207,15 @@ func processCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	return append(dst, e.scratch...), plain
 }
 
+// portWidth is the cells of a colon and any port.
+const portWidth = 6
+
 func localCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
-	if it.group != nil && (it.group.mixed.laddr || it.group.mixed.lport) {
+	switch {
+	case it.group != nil && (it.group.mixed.laddr || it.group.mixed.lport):
 		return dst, plain
+	case w < 2*portWidth:
+		return e.appendPort(append(dst, ':'), it.row.Proto, it.row.Lport), plain
 	}
 	return e.appendEnd(dst, it.row.Proto, it.row.Laddr, it.row.Lport, w), plain
 }
@@ -260,17 +268,17 @@ func stateCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	return append(dst, s...), st
 }
 
+// sparkTicks is how many ticks the widest history column shows.
+const sparkTicks = 40
+
 func graphCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	if it.group != nil || it.seq != 0 {
 		return dst, plain
 	}
-	h := e.histories.want(it.row)
-	if h == nil {
-		return dst, plain
-	}
-	h.rest(e.histories.tick)
-	n := perCell(e.ascii) * w
-	return h.sum(n).appendGraph(dst, w, 0, 1, h.sum(n).peak(n), e.ascii), rxGraph
+	h, n := e.history, perCell(e.ascii)*w
+	h.fill(e.tally, it.row, it.closed)
+	both := h.both()
+	return both.appendGraph(dst, w, 0, 1, both.peak(n), e.ascii), rxGraph
 }
 
 // hides reports whether the rows of the group differ in a field whose sum says

@@ -37,8 +37,10 @@ type Config struct {
 	Actions   Actions
 	// SetInterval changes the tick; false where the collector cannot.
 	SetInterval func(time.Duration) bool
-	PortName    func(proto conn.Proto, port uint16) string
-	HostName    func(netip.Addr) string // "" until it is known; never waits
+	// Lineage asks the host for a process, its parent and so on. It may take a while.
+	Lineage  func(owner conn.Owner) ([]conn.Task, error)
+	PortName func(proto conn.Proto, port uint16) string
+	HostName func(netip.Addr) string // "" until it is known; never waits
 }
 
 // Actions are what the screen can do besides showing. None of them is called

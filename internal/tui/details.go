@@ -2,7 +2,8 @@ package tui
 
 import (
 	"fmt"
-	"strings"
+
+	tea "charm.land/bubbletea/v2"
 
 	"tcptop/internal/column"
 	"tcptop/internal/conn"
@@ -21,13 +22,47 @@ type details struct {
 	past   bool // it was an event or a kept row
 	others []*table.Row
 	more   int
+
+	tasks []conn.Task // the process and those it came from, as they were when the details were opened
+	err   error       // why they are not known
+
+	history  *history
+	squeezed ring
 }
 
-func (m *Model) openDetails(it *item) {
-	d := &details{id: it.row.ID, row: copyOf(it.row), at: headOfTick(it.at), past: it.seq != 0 || it.closed}
+// lineageMsg is what the host said of the process of details.
+type lineageMsg struct {
+	of    *details
+	tasks []conn.Task
+	err   error
+}
+
+func (m *Model) openDetails(it *item) tea.Cmd {
+	d := &details{id: it.row.ID, row: copyOf(it.row), at: headOfTick(it.at), past: it.seq != 0 || it.closed,
+		history: newHistory(trafficTicks), squeezed: newRing(trafficTicks)}
 	d.title = "Details"
 	d.refresh(m)
 	m.pane = d
+	owner, ask := d.row.Owner, m.cfg.Lineage
+	if owner.PID == 0 || ask == nil {
+		return nil
+	}
+	return func() tea.Msg { // /proc may keep its reader waiting
+		tasks, err := ask(owner)
+		return lineageMsg{d, tasks, err}
+	}
+}
+
+// take fills what the kernel's records do not tell of the process.
+func (d *details) take(tasks []conn.Task, err error) {
+	d.tasks, d.err = tasks, err
+	d.describe()
+}
+
+func (d *details) describe() {
+	if d.row.Process == nil && len(d.tasks) > 0 && d.tasks[0].PID == d.row.Owner.PID {
+		d.row.Process = &conn.Process{Exe: d.tasks[0].Exe, Cmdline: d.tasks[0].Cmdline}
+	}
 }
 
 // refresh looks for the connection and its process in the tick shown.
@@ -43,6 +78,7 @@ func (d *details) refresh(m *Model) {
 			found = true
 			if !d.past {
 				d.row, d.at = copyOf(r), headOfTick(m.shown)
+				d.describe()
 			}
 		case o.PID == 0 || o.PID != d.row.Owner.PID || o.Start != d.row.Owner.Start:
 		case len(d.others) < maxOthers:
@@ -82,9 +118,10 @@ func (d *details) draw(m *Model, p *pen, h int) {
 	}
 	d.lines = d.lines[:0]
 	top := p.y
-	drawTitle(p, d.title, "")
-	if graphs := d.graphs(m); h >= 12 && graphs != nil {
-		d.drawGraphs(m, p, graphs)
+	d.history.fill(m.tally, d.row, d.gone || d.past)
+	drawTitle(p, d.title, d.span(m))
+	if h >= 12 && d.history.rx.len() > 0 {
+		d.drawGraphs(m, p)
 	}
 	d.addFields(m, p.width)
 	d.addOthers(m)
@@ -106,64 +143,10 @@ func (d *details) drawLine(p *pen, l textLine) {
 	p.field(dim, []byte(l.name), min(18, p.width/3), false)
 	room := min(max(26, textWidth([]byte(l.text))+2), p.left())
 	p.field(l.st, []byte(l.text), room, false)
-	if c := l.help; c != "" {
-		p.bytes(dim, appendSafe(nil, []byte(c), p.ascii))
+	if l.help != "" {
+		p.bytes(dim, appendSafe(nil, []byte(shorten(l.help, p.left(), p.ascii)), p.ascii))
 	}
 	p.end()
-}
-
-// addFields lists every field by group with what it means.
-func (d *details) addFields(m *Model, width int) {
-	group := ""
-	for i := range m.cfg.List.All() {
-		c := &m.cfg.List.All()[i]
-		if c.Group == "frame" {
-			continue
-		}
-		if c.Group != group {
-			group = c.Group
-			d.lines = append(d.lines, textLine{head: group})
-		}
-		value, st := d.value(m, c)
-		help, _, _ := strings.Cut(c.Help, ". ")
-		if w := width - 24; textWidth([]byte(value)) > w && w > 8 {
-			d.addWrapped(c.Name, value, st, w)
-			continue
-		}
-		d.lines = append(d.lines, textLine{name: c.Name, text: value, st: st, help: help})
-	}
-}
-
-// addWrapped lists a long value on several lines.
-func (d *details) addWrapped(name, value string, st style, w int) {
-	rest := []byte(value)
-	for n := 0; len(rest) > 0 && n < 64; n++ {
-		head, _ := headOf(rest, w)
-		d.lines = append(d.lines, textLine{name: name, text: string(head), st: st})
-		rest, name = rest[len(head):], ""
-	}
-}
-
-func (d *details) value(m *Model, c *column.Column) (string, style) {
-	var b []byte
-	ok := false
-	if c.Num != nil && c.Kind != column.Time {
-		var n int64
-		if n, ok = c.Num(d.at, d.row); ok {
-			b = m.env.units.Append(nil, c.Kind, n)
-		}
-	} else {
-		b, ok = c.Append(nil, d.at, d.row)
-	}
-	if !ok {
-		return missing, dim
-	}
-	safe := []byte(nil)
-	for len(b) > maxText { // a command line is shown whole
-		safe = appendSafe(safe, b[:maxText], m.cfg.ASCII)
-		b = b[maxText:]
-	}
-	return strings.TrimLeft(string(appendSafe(safe, b, m.cfg.ASCII)), " "), plain
 }
 
 func (d *details) addOthers(m *Model) {
@@ -184,49 +167,5 @@ func (d *details) addOthers(m *Model) {
 	}
 	if d.more > 0 {
 		d.lines = append(d.lines, textLine{text: fmt.Sprintf("and %d more", d.more), st: dim})
-	}
-}
-
-func (d *details) graphs(m *Model) *history {
-	if d.past {
-		return m.tally.histories.of[d.id]
-	}
-	h := m.tally.histories.want(d.row)
-	if h != nil && !d.gone {
-		h.rest(m.tally.ticks)
-	}
-	return h
-}
-
-// drawGraphs writes the history of both rates, of rtt and of retransmits.
-func (d *details) drawGraphs(m *Model, p *pen, h *history) {
-	half := p.width / 2
-	type graph struct {
-		name string
-		of   *ring
-		st   style
-		kind column.Kind
-	}
-	rows := [2][2]graph{
-		{{"rx rate", &h.rx, rxGraph, column.Rate}, {"tx rate", &h.tx, txGraph, column.Rate}},
-		{{"rtt", &h.rtt, rxGraph, column.Micros}, {"retransmits", &h.retrans, warning, column.Count}},
-	}
-	const lines = 2
-	for _, pair := range rows {
-		for line := range lines {
-			for i, g := range pair {
-				p.to(plain, i*half)
-				w := max(half-20, 1)
-				top := g.of.peak(perCell(p.ascii) * w)
-				label := []byte(" " + g.name)
-				if line == 1 {
-					label = m.env.units.Append([]byte(" max "), g.kind, int64(top))
-				}
-				p.field(dim, label, 18, false)
-				m.cell = g.of.appendGraph(m.cell[:0], w, line, lines, top, p.ascii)
-				p.bytes(g.st, m.cell)
-			}
-			p.end()
-		}
 	}
 }

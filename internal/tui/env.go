@@ -12,18 +12,19 @@ import (
 
 // env is what cells are written with.
 type env struct {
-	units     column.Style
-	ascii     bool
-	ports     bool // names for ports
-	hosts     bool // names for addresses
-	portName  func(proto conn.Proto, port uint16) string
-	hostName  func(netip.Addr) string
-	local     *time.Location
-	histories *histories
-	grouping  *grouping // nil where rows are not grouped
-	unfolded  map[groupKey]bool
-	zero      *zeroed // nil where counters are absolute
-	scratch   []byte
+	units    column.Style
+	ascii    bool
+	ports    bool // names for ports
+	hosts    bool // names for addresses
+	portName func(proto conn.Proto, port uint16) string
+	hostName func(netip.Addr) string
+	local    *time.Location
+	tally    *tally
+	history  *history  // scratch of a cell
+	grouping *grouping // nil where rows are not grouped
+	unfolded map[groupKey]bool
+	zero     *zeroed // nil where counters are absolute
+	scratch  []byte
 }
 
 // appendProcess appends the owner of r, such as "nginx 80".

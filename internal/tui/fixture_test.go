@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +99,7 @@ type driver struct {
 	*Model
 	t    testing.TB
 	rows *table.Table
+	seen observer
 }
 
 func start(t testing.TB, w, h int, cfg Config) *driver {
@@ -106,9 +109,21 @@ func start(t testing.TB, w, h int, cfg Config) *driver {
 		cfg.Theme = "mono"
 	}
 	cfg.PortName = func(_ conn.Proto, port uint16) string { return map[uint16]string{443: "https", 22: "ssh"}[port] }
+	cfg.Lineage = lineage
 	d := &driver{Model: New(cfg), t: t, rows: table.New(table.Config{})}
 	d.Update(tea.WindowSizeMsg{Width: w, Height: h})
 	return d
+}
+
+// lineage is a master with a worker, whose command line is long and hostile.
+func lineage(owner conn.Owner) ([]conn.Task, error) {
+	if owner.PID != 80 {
+		return nil, errors.New("the process has ended")
+	}
+	return []conn.Task{
+		{PID: 80, Comm: "nginx", Exe: "/usr/sbin/nginx", Cmdline: "nginx: worker \x1b]0;owned\x07 " + strings.Repeat("x", 300)},
+		{PID: 79, Comm: "nginx", Exe: "/usr/sbin/nginx", Cmdline: "nginx: master process"}, {PID: 1, Comm: "systemd"},
+	}, nil
 }
 
 // started is a screen after the three ticks.
@@ -122,7 +137,8 @@ func started(t testing.TB, w, h int) *driver {
 
 func (d *driver) tick(s *conn.Sample, n int) {
 	d.rows.Apply(s)
-	d.Update(frameMsg{Snapshot: d.rows.Snapshot(), Uptime: time.Duration(n) * time.Second, CPU: 1.5, RSS: 34_000_000})
+	snap := d.rows.Snapshot()
+	d.Update(frameMsg{Snapshot: snap, digests: []*digest{d.seen.digest(snap)}, Uptime: time.Duration(n) * time.Second, CPU: 1.5, RSS: 34_000_000})
 }
 
 // press sends keys, each as bubbletea names it.
@@ -131,6 +147,9 @@ func (d *driver) press(keys ...string) tea.Cmd {
 	for _, k := range keys {
 		_, cmd = d.Update(keyOf(k))
 		d.Update(settleMsg{d.bar.edit})
+		if _, open := d.pane.(*details); open && cmd != nil {
+			d.Update(cmd())
+		}
 	}
 	return cmd
 }

@@ -42,6 +42,20 @@ func (r *ring) peak(n int) float32 {
 	return top
 }
 
+// squeeze puts the highest of every few values into dst, so few that all of r is at
+// most n values. They are counted from the oldest, so that peaks stay where they are.
+func (r *ring) squeeze(dst *ring, n int) {
+	each := max((r.len()+n-1)/max(n, 1), 1)
+	dst.next, dst.full = 0, false
+	for i := r.len() - 1; i >= 0; i -= each {
+		top := r.back(i)
+		for j := i - 1; j > i-each && j >= 0; j-- {
+			top = max(top, r.back(j))
+		}
+		dst.add(top)
+	}
+}
+
 // brailleColumn is the dots of one half of a braille character, by height.
 func brailleColumn(height int, right bool) rune {
 	if right {

@@ -1,102 +1,93 @@
 package tui
 
 import (
-	"tcptop/internal/conn"
+	"cmp"
+	"slices"
+
 	"tcptop/internal/table"
 )
 
-const (
-	maxHistories = 1024
-	historyTicks = 240
-)
-
-// history is what a connection did in the last ticks.
+// history is what one connection did, tick by tick.
 type history struct {
 	rx, tx, rtt, retrans ring
-	both                 ring   // scratch of sum
-	tick                 uint64 // of the newest values
-	since                uint64 // the first tick
-	wanted               uint64 // the last tick that somebody looked at it
-	retransmitted        uint32
+	first                *table.Snapshot // the first tick, without rows
+	found                []*moment       // scratch, the newest first
 }
 
-// histories are those of the connections that were looked at, a bounded number.
-type histories struct {
-	of   map[conn.ID]*history
-	tick uint64
+func newHistory(ticks int) *history {
+	return &history{rx: newRing(ticks), tx: newRing(ticks), rtt: newRing(ticks), retrans: newRing(ticks)}
 }
 
-func newHistories() *histories { return &histories{of: make(map[conn.ID]*history)} }
-
-// want returns the history of r, which starts here if nobody asked before; nil
-// where there is no room.
-func (hs *histories) want(r *table.Row) *history {
-	h := hs.of[r.ID]
-	if h == nil {
-		if len(hs.of) >= maxHistories && !hs.evict() {
-			return nil
-		}
-		h = &history{
-			rx: newRing(historyTicks), tx: newRing(historyTicks), rtt: newRing(historyTicks), retrans: newRing(historyTicks),
-			since: hs.tick, retransmitted: r.RetransPackets,
-		}
-		h.add(r, hs.tick)
-		hs.of[r.ID] = h
-	}
-	h.wanted = hs.tick
-	return h
-}
-
-// evict forgets what nobody looked at for a minute of ticks.
-func (hs *histories) evict() bool {
-	found := false
-	for id, h := range hs.of {
-		if h.wanted+60 < hs.tick {
-			delete(hs.of, id)
-			found = true
+// fill recalls the last ticks of r, from when it was first seen or as far back as
+// is remembered. Of a connection that ended it stops at its end.
+func (h *history) fill(t *tally, r *table.Row, ended bool) {
+	all := t.moved.digests
+	all = all[max(len(all)-len(h.rx.values), 0):]
+	h.found = h.found[:0]
+	for i := len(all) - 1; i >= 0 && all[i].at.Mono >= r.Opened; i-- {
+		m := all[i].find(r.Pos, mark(r.ID))
+		if m != nil || !ended || len(h.found) > 0 {
+			h.found = append(h.found, m)
+			h.first = all[i].at
 		}
 	}
-	return found
-}
-
-// see takes a row that moved in this tick.
-func (hs *histories) see(r *table.Row) {
-	if h := hs.of[r.ID]; h != nil && h.tick < hs.tick {
-		h.rest(hs.tick - 1)
-		h.add(r, hs.tick)
+	for _, of := range []*ring{&h.rx, &h.tx, &h.rtt, &h.retrans} {
+		of.next, of.full = 0, false
+	}
+	if len(h.found) > 0 {
+		h.replay(r)
 	}
 }
 
-// rest fills the ticks up to this one in which the row did not move.
-func (h *history) rest(tick uint64) {
-	rtt := h.rtt.back(0)
-	for n := min(tick-min(h.tick, tick), historyTicks); n > 0; n-- {
-		h.rx.add(0)
-		h.tx.add(0)
-		h.rtt.add(rtt)
-		h.retrans.add(0)
+// replay adds what was found to the series, the oldest first. A tick without a
+// moment is one in which the connection stood still.
+func (h *history) replay(r *table.Row) {
+	rtt, sent := h.before(r)
+	for _, m := range slices.Backward(h.found) {
+		if m == nil {
+			m = &moment{rtt: rtt, retrans: sent}
+		}
+		h.rx.add(m.rx)
+		h.tx.add(m.tx)
+		h.rtt.add(float32(m.rtt))
+		h.retrans.add(float32(m.retrans - min(sent, m.retrans)))
+		rtt, sent = m.rtt, max(sent, m.retrans)
 	}
-	h.tick = max(h.tick, tick)
 }
 
-func (h *history) add(r *table.Row, tick uint64) {
-	h.rx.add(float32(r.RxRate))
-	h.tx.add(float32(r.TxRate))
-	h.rtt.add(float32(r.RTT))
-	h.retrans.add(float32(r.RetransPackets - min(h.retransmitted, r.RetransPackets)))
-	h.retransmitted = r.RetransPackets
-	h.tick = tick
+// before is the rtt, and how many packets were sent again, before the first tick
+// recalled. Where that is not known they are taken to be as in the first moment.
+func (h *history) before(r *table.Row) (rtt, sent uint32) {
+	rtt, sent = r.RTT, r.RetransPackets
+	for i, m := range slices.Backward(h.found) {
+		if m == nil {
+			continue
+		}
+		rtt, sent = m.rtt, m.retrans
+		if h.first.First && i < len(h.found)-1 { // the first tick tells of all that had sent some
+			sent = 0
+		}
+		break
+	}
+	if r.Opened > 0 && h.first.Mono-int64(h.first.Elapsed) <= r.Opened {
+		sent = 0
+	}
+	return rtt, sent
 }
 
-// sum is the rate of both directions over the last n ticks.
-func (h *history) sum(n int) *ring {
-	n = min(n, h.rx.len())
-	if cap(h.both.values) < historyTicks {
-		h.both = newRing(historyTicks)
+// both turns the rates into their sum.
+func (h *history) both() *ring {
+	for i := range h.rx.values {
+		h.rx.values[i] += h.tx.values[i]
 	}
-	h.both.next, h.both.full = 0, false
-	for i := n - 1; i >= 0; i-- {
-		h.both.add(h.rx.back(i) + h.tx.back(i))
+	return &h.rx
+}
+
+// find is what the connection did in this tick; nil where it stood still.
+func (n *digest) find(pos int32, mark uint32) *moment {
+	i, ok := slices.BinarySearchFunc(n.moments, pos, func(m moment, pos int32) int { return cmp.Compare(m.pos, pos) })
+	if !ok || n.moments[i].mark != mark {
+		return nil
 	}
-	return &h.both
+	return &n.moments[i]
 }

@@ -11,6 +11,7 @@ import (
 type command struct {
 	key.Binding
 	group string
+	hint  string // what the status line calls it, where there is room
 	run   func() tea.Cmd
 }
 
@@ -18,6 +19,12 @@ type command struct {
 func on(group, keys, shown, does string, run func() tea.Cmd) command {
 	return command{group: group, run: run,
 		Binding: key.NewBinding(key.WithKeys(strings.Fields(keys)...), key.WithHelp(shown, does))}
+}
+
+// hinted is c as the status line shows it too.
+func (c command) hinted(hint string) command {
+	c.hint = hint
+	return c
 }
 
 // do is for commands that need nothing from the terminal.
@@ -36,11 +43,22 @@ func (m *Model) commands() []command {
 	all = append(all, m.rowCommands()...)
 	all = append(all, m.timeCommands()...)
 	return append(all,
-		on("program", "? h f1", "? h F1", "help", do(m.openHelp)),
+		on("program", "? h f1", "? h F1", "help", do(m.openHelp)).hinted("? help"),
 		on("program", "ctrl+z", "^Z", "suspend", func() tea.Cmd { return tea.Suspend }),
 		on("program", "ctrl+r", "^R", "reset columns, order and grouping of this view", do(m.resetView)),
-		on("program", "q ctrl+c", "q ^C", "quit", func() tea.Cmd { return tea.Quit }),
+		on("program", "q ctrl+c", "q ^C", "quit", func() tea.Cmd { return tea.Quit }).hinted("q quit"),
 	)
+}
+
+// hints are those of the commands, in their order.
+func hints(all []command) []string {
+	var list []string
+	for _, c := range all {
+		if c.hint != "" {
+			list = append(list, c.hint)
+		}
+	}
+	return list
 }
 
 func (m *Model) moveCommands() []command {
@@ -52,7 +70,7 @@ func (m *Model) moveCommands() []command {
 		on("move", "G end", "G End", "last row", do(func() { m.put(m.view().total - 1) })),
 		on("move", "pgdown ctrl+f", "PgDn ^f", "next page", page(1)),
 		on("move", "pgup ctrl+b", "PgUp ^b", "previous page", page(-1)),
-		on("move", "enter", "Enter", "open details, fold or unfold a group", do(m.open)),
+		on("move", "enter", "Enter", "open details, fold or unfold a group", m.open).hinted("Enter details"),
 		on("move", "esc", "Esc", "back: drop the filter, then the cursor", do(m.back)),
 	}
 }
@@ -61,10 +79,10 @@ func (m *Model) lookCommands() []command {
 	return []command{
 		on("order", "left <", "← <", "sort by the column to the left", do(func() { m.sortNext(-1) })),
 		on("order", "right >", "→ >", "sort by the column to the right", do(func() { m.sortNext(1) })),
-		on("order", "s", "s", "sort by any field", do(m.openSortMenu)),
+		on("order", "s", "s", "sort by any field", do(m.openSortMenu)).hinted("s sort"),
 		on("order", "I r", "I r", "reverse the order", do(m.reverseSort)),
-		on("order", "/", "/", "filter as you type", func() tea.Cmd { return m.openFilter() }),
-		on("order", "a", "a", "group by the next kind", do(m.cycleGroup)),
+		on("order", "/", "/", "filter as you type", func() tea.Cmd { return m.openFilter() }).hinted("/ filter"),
+		on("order", "a", "a", "group by the next kind", do(m.cycleGroup)).hinted("a group"),
 		on("order", "A", "A", "group by any kind", do(m.openGroupMenu)),
 		on("look", "c", "c", "choose columns", do(m.openChooser)),
 		on("look", "w", "w", "wide: every column that fits", do(m.toggleWide)),
@@ -76,7 +94,7 @@ func (m *Model) lookCommands() []command {
 }
 
 func (m *Model) viewCommands() []command {
-	all := []command{on("views", "tab", "Tab", "next view", do(func() { m.show((m.current + 1) % hosts) })),
+	all := []command{on("views", "tab", "Tab", "next view", do(func() { m.show((m.current + 1) % hosts) })).hinted("Tab view"),
 		on("views", "shift+tab", "S-Tab", "previous view", do(func() { m.show((m.current + hosts - 1) % hosts) }))}
 	for i, v := range m.views {
 		k := string(rune('1' + i))

@@ -345,7 +345,8 @@ func TestViews(t *testing.T) {
 func TestDetails(t *testing.T) {
 	d := started(t, 120, 60)
 	d.press("down", "enter")
-	d.sees("rx rate", "retransmits", "identity", "owner", "traffic", "198.51.100.7:51515", "Smoothed round-trip time")
+	d.sees("rx rate", "retransmits", "identity", "owner", "traffic", "198.51.100.7:51515", "Smoothed round-trip time",
+		"graphs: 2s", "nginx: worker", "/usr/sbin/nginx", "nginx 79, systemd 1")
 	d.press("G")
 	d.sees("the process' other connections: 2")
 	d.tick(later(ticks()[0], 3), 3)

@@ -29,6 +29,9 @@ func rank(name string) int {
 // before it have their usual width.
 const essential = 18
 
+// narrow is the width in cells below which even addresses give way to the rates.
+const narrow = 60
+
 // layOut chooses which columns fit w cells, by rank, and how wide they are. The
 // order on the screen stays that of cols.
 func layOut(dst []place, cols []*screenColumn, w int) []place {
@@ -36,7 +39,7 @@ func layOut(dst []place, cols []*screenColumn, w int) []place {
 	widths := make([]int, len(cols))
 	room := w - gutter + 1
 	for _, tier := range [][2]int{{0, essential}, {essential, 1000}} {
-		room = choose(cols, order, widths, tier, room)
+		room = choose(cols, order, widths, tier, room, w < narrow)
 		room = widen(cols, order, widths, 1, room)
 	}
 	widen(cols, order, widths, 2, room)
@@ -53,21 +56,24 @@ func layOut(dst []place, cols []*screenColumn, w int) []place {
 
 // choose gives the columns of a tier their least width, until one does not fit.
 // The first column is there however little room it has.
-func choose(cols []*screenColumn, order, widths []int, tier [2]int, room int) int {
+func choose(cols []*screenColumn, order, widths []int, tier [2]int, room int, tight bool) int {
 	for n, i := range order {
 		r := rank(cols[i].name)
 		if r < tier[0] || r >= tier[1] {
 			continue
 		}
-		need := cols[i].width[0] + 1
-		if need > room && n > 0 {
+		least := cols[i].width[0]
+		if tight && cols[i].tight > 0 {
+			least = cols[i].tight
+		}
+		if least+1 > room && n > 0 {
 			if r < essential {
 				return room
 			}
 			continue
 		}
-		widths[i] = cols[i].width[0]
-		room -= need
+		widths[i] = least
+		room -= least + 1
 	}
 	return room
 }

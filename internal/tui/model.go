@@ -16,6 +16,7 @@ import (
 type Model struct {
 	cfg    Config
 	keys   []command
+	hints  []string // of keys, for the status line
 	cols   *columnSet
 	theme  *theme
 	look   string // auto or the name of a theme
@@ -59,9 +60,10 @@ func New(cfg Config) *Model {
 	}
 	m := &Model{cfg: cfg, cols: newColumnSet(cfg.List), tally: newTally(), views: newViews(), width: 80, height: 24}
 	m.keys = m.commands()
+	m.hints = hints(m.keys)
 	m.cols.add(treeColumns()...)
 	m.env = env{units: column.Style{ASCII: cfg.ASCII}, ascii: cfg.ASCII, local: cfg.Local,
-		portName: cfg.PortName, hostName: cfg.HostName, histories: m.tally.histories}
+		portName: cfg.PortName, hostName: cfg.HostName, tally: m.tally, history: newHistory(sparkTicks)}
 	m.bar = newFilterBar(cfg.List)
 	m.setLook("auto")
 	m.restore()
@@ -162,6 +164,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.arrange()
 	case doneMsg:
 		m.note = msg.note
+	case lineageMsg:
+		msg.of.take(msg.tasks, msg.err)
 	default:
 		return m, nil
 	}
@@ -173,25 +177,17 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *Model) take(f Frame) {
 	old := m.latest.Snapshot
 	m.latest = f
-	m.tally.add(f.Snapshot)
+	for _, d := range f.digests {
+		m.tally.add(d)
+	}
 	m.dirty = true
 	if !m.paused {
 		m.shown = f.Snapshot
 		m.arrange()
-		m.watchVisible()
 		m.refreshPane()
 	}
 	if old != nil && old != m.shown {
 		old.Release()
-	}
-}
-
-// watchVisible keeps the history of what is seen.
-func (m *Model) watchVisible() {
-	for _, it := range m.view().visible(m.bodyHeight()) {
-		if it.group == nil && it.seq == 0 && !it.closed {
-			m.tally.histories.want(it.row)
-		}
 	}
 }
 

@@ -24,7 +24,7 @@ func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
 			again := v.cursor == it.key()
 			m.put(v.offset + y - 1)
 			if again {
-				m.open()
+				return m.open()
 			}
 		}
 	}

@@ -135,11 +135,11 @@ func TestBounds(t *testing.T) {
 	for n := 3; n < 1200; n++ {
 		d.tick(later(first, n), n)
 	}
-	if n := len(d.tally.events); n > maxEvents {
+	if n := d.tally.happened.size; n > maxEvents {
 		t.Errorf("%d events", n)
 	}
-	if n := len(d.tally.histories.of); n > maxHistories {
-		t.Errorf("%d histories", n)
+	if n := len(d.tally.moved.digests); n > trafficTicks {
+		t.Errorf("moments of %d ticks", n)
 	}
 	d.press("space")
 	d.tick(later(first, 1200), 1200)

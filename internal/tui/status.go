@@ -34,12 +34,24 @@ func (m *Model) drawStatus(p *pen) {
 		p.text(barKey, part[0])
 		p.bytes(bar, appendSafe(nil, []byte(part[1]), p.ascii))
 	}
-	const hint = "? help  q quit "
-	if p.left() > len(hint)+2 {
-		p.to(bar, p.width-len(hint))
-		p.text(bar, hint)
-	}
+	m.drawHints(p)
 	p.endWith(bar)
+}
+
+// drawHints writes, to the right, as many of the keys that one should know as fit:
+// help and quit before all.
+func (m *Model) drawHints(p *pen) {
+	room, from := p.left()-3, len(m.hints)
+	for from > 0 && room >= len(m.hints[from-1])+2 {
+		from--
+		room -= len(m.hints[from]) + 2
+	}
+	hint := strings.Join(m.hints[from:], "  ")
+	if hint == "" {
+		return
+	}
+	p.to(bar, p.width-len(hint)-1)
+	p.text(bar, hint)
 }
 
 // countText is how many lines there are, and of how many rows.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"tcptop/internal/conn"
 )
 
@@ -18,14 +20,13 @@ func (m *Model) show(n int) {
 }
 
 // open acts on the chosen line: a group folds, a row opens its details.
-func (m *Model) open() {
+func (m *Model) open() tea.Cmd {
 	it := m.chosen()
 	if it == nil {
-		return
+		return nil
 	}
 	if it.group == nil {
-		m.openDetails(it)
-		return
+		return m.openDetails(it)
 	}
 	v := m.view()
 	if key := it.group.key; v.unfolded[key] {
@@ -34,6 +35,7 @@ func (m *Model) open() {
 		v.unfolded[key] = true
 	}
 	m.arrange()
+	return nil
 }
 
 // back undoes the last thing that narrows what is seen.

@@ -1,105 +1,71 @@
 package tui
 
-import (
-	"tcptop/internal/conn"
-	"tcptop/internal/table"
-)
+import "slices"
 
 const (
 	trafficTicks = 1200
 	maxEvents    = 2000
-	maxClosed    = 2000
+	// maxMoments bounds the memory of histories: 24 bytes each, 48 MiB in all. A
+	// thousand connections that move each tick have their last twenty minutes.
+	maxMoments = 1 << 21
 )
 
-// event is a row as it was when it opened, closed or failed.
-type event struct {
-	table.Row
-	at  *table.Snapshot // time and host of the tick, without rows
-	seq uint64
-}
-
-// tally is what the screen knows of all rows, from one look at each tick.
+// tally is what the screen remembers of the ticks so far, of each as much as its
+// bounds allow.
 type tally struct {
-	conns, udp, listeners int
-	states                [conn.NewSynRecv + 1]int
-	rxRate, txRate        uint64
-	opened, closed        uint64 // in this tick
-	rx, tx                ring
-	ticks                 uint64
-	events                []event // the oldest is overwritten
-	seq                   uint64
-	histories             *histories
+	count          // of the newest tick
+	rx, tx   ring  // rates of each tick
+	ticks    int   // so far
+	happened queue // by events
+	moved    queue // by moments
 }
 
-func newTally() *tally {
-	return &tally{rx: newRing(trafficTicks), tx: newRing(trafficTicks), histories: newHistories()}
+// queue is the last digests whose size together is bounded.
+type queue struct {
+	digests []*digest // the oldest first
+	size    int
 }
 
-// add takes the rows of a tick.
-func (t *tally) add(s *table.Snapshot) {
-	t.conns, t.udp, t.listeners, t.rxRate, t.txRate, t.opened, t.closed = 0, 0, 0, 0, 0, 0, 0
-	clear(t.states[:])
+func newTally() *tally { return &tally{rx: newRing(trafficTicks), tx: newRing(trafficTicks)} }
+
+// add takes a tick.
+func (t *tally) add(n *digest) {
+	t.count = n.count
 	t.ticks++
-	t.histories.tick = t.ticks
-	var head *table.Snapshot
-	for r := range s.Rows() {
-		t.count(r)
-		if r.Moved {
-			t.histories.see(r)
-		}
-		if r.Event == conn.EventSample {
-			continue
-		}
-		if head == nil {
-			head = headOfTick(s)
-		}
-		t.happened(r, head)
+	t.rx.add(float32(n.rxRate))
+	t.tx.add(float32(n.txRate))
+	if len(n.events) > 0 {
+		t.happened.add(n, (*digest).eventCount, maxEvents, maxEvents)
 	}
-	t.rx.add(float32(t.rxRate))
-	t.tx.add(float32(t.txRate))
+	t.moved.add(n, (*digest).momentCount, maxMoments, trafficTicks)
 }
 
-// headOfTick is s without its rows, which may be kept.
-func headOfTick(s *table.Snapshot) *table.Snapshot {
-	return &table.Snapshot{Time: s.Time, Mono: s.Mono, Elapsed: s.Elapsed, First: s.First, Host: s.Host, Origin: s.Origin}
-}
+func (n *digest) eventCount() int  { return len(n.events) }
+func (n *digest) momentCount() int { return len(n.moments) }
 
-func (t *tally) count(r *table.Row) {
-	t.rxRate += r.RxRate
-	t.txRate += r.TxRate
-	switch {
-	case r.Event == conn.EventClose || r.Event == conn.EventFail:
-		return
-	case r.Proto == conn.UDP:
-		t.udp++
-	case r.State == conn.Listen:
-		t.listeners++
-	case int(r.State) < len(t.states):
-		t.states[r.State]++
+// add appends n and forgets the oldest until size and length are within bounds; the
+// newest stays in any case.
+func (q *queue) add(n *digest, size func(*digest) int, maxSize, maxLen int) {
+	q.digests = append(q.digests, n)
+	q.size += size(n)
+	drop := 0
+	for drop < len(q.digests)-1 && (q.size > maxSize || len(q.digests)-drop > maxLen) {
+		q.size -= size(q.digests[drop])
+		drop++
 	}
-	t.conns++
-}
-
-func (t *tally) happened(r *table.Row, head *table.Snapshot) {
-	if r.Event == conn.EventOpen {
-		t.opened++
-	} else {
-		t.closed++
+	if drop > 0 {
+		clear(q.digests[:drop])
+		q.digests = q.digests[drop:]
 	}
-	t.seq++
-	e := event{Row: *r, at: head, seq: t.seq}
-	if len(t.events) < maxEvents {
-		t.events = append(t.events, e)
-		return
-	}
-	t.events[(t.seq-1)%maxEvents] = e
 }
 
 // newest yields the events, the newest first.
 func (t *tally) newest(yield func(*event) bool) {
-	for i := range uint64(len(t.events)) {
-		if !yield(&t.events[(t.seq-1-i)%maxEvents]) {
-			return
+	for _, d := range slices.Backward(t.happened.digests) {
+		for i := range slices.Backward(d.events) {
+			if !yield(&d.events[i]) {
+				return
+			}
 		}
 	}
 }
