@@ -52,9 +52,8 @@ bench: ## all benchmarks; BENCH=regexp COUNT=10
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	@.ci/fuzz $(FUZZTIME)
 
-screenshot: ## docs/img/*.svg, the stream and the screen, from real runs in network namespaces, as root
+screenshot: ## docs/img/*.svg, the screen and the stream, from real runs in network namespaces, as root
 	@.ci/screenshot
-	go run ./test/screen/shot docs/img/screen.svg
 
 clean: ## remove what was built here
 	rm -rf bin dist .cache

@@ -223,7 +223,9 @@ func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config
 		c.PortName, c.HostName = services(), newHostNames(ctx).name
 	}
 	term := p.env.variable("TERM")
-	c.Quiet = term == "linux" || term == "dumb" || strings.HasPrefix(term, "screen") && p.env.variable("TMUX") == ""
+	screen := strings.HasPrefix(term, "screen") && p.env.variable("TMUX") == ""
+	c.Quiet = term == "linux" || term == "dumb" || screen
+	c.NoMouse = c.NoMouse || screen // GNU screen 4.9 keeps an Esc back for as long as a program wants the mouse
 	return c
 }
 

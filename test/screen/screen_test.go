@@ -72,7 +72,20 @@ func (w *terminal) lacks(re string) {
 	})
 }
 
-func build(t *testing.T) string {
+// farewell is what the shell does once tcptop is left: the terminal reads lines again.
+const farewell = "echo left with $?; stty -a | grep -o ' icanon'; sleep 60"
+
+// open runs a shell command in a new terminal until the test ends.
+func open(t *testing.T, width, height int, command string) *terminal {
+	t.Helper()
+	dir := t.TempDir()
+	w := &terminal{t: t, socket: filepath.Join(dir, "tmux")}
+	w.tmux("new-session", "-d", "-s", "s", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-e", "XDG_STATE_HOME="+dir, command)
+	t.Cleanup(func() { w.tmux("kill-server") })
+	return w
+}
+
+func build(t testing.TB) string {
 	bin := filepath.Join(t.TempDir(), "tcptop")
 	c := exec.Command("go", "build", "-o", bin, "./cmd/tcptop")
 	c.Dir, c.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
@@ -92,12 +105,7 @@ func TestScreen(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = load.Process.Kill(); _ = load.Wait() })
 
-	dir := t.TempDir()
-	w := &terminal{t: t, socket: filepath.Join(dir, "tmux")}
-	command := fmt.Sprintf("XDG_STATE_HOME=%s %s --netns %d; echo left with $?; stty -a | grep -o ' icanon'; sleep 60", dir, bin, ns.Inode())
-	w.tmux("new-session", "-d", "-s", "s", "-x", "100", "-y", "30", command)
-	t.Cleanup(func() { w.tmux("kill-server") })
-
+	w := open(t, 100, 30, fmt.Sprintf("%s --netns %d; %s", bin, ns.Inode(), farewell))
 	w.sees(`tcptop \S+`, `load \d+`, `sort rate ▼`, `[1-9][\d.]* +[kM]?B`)
 	w.keys("s")
 	w.typed("rtt_us")
