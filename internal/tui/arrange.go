@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"cmp"
 	"slices"
 
 	"tcptop/internal/column"
@@ -29,7 +28,7 @@ func (m *Model) arrange() {
 // query fills v.window with the lines around the visible ones.
 func (m *Model) query(v *view, h int) {
 	lo, hi := max(v.offset-h, 0), v.offset+2*h
-	v.alive = nil
+	v.alive, v.place = nil, -1
 	switch {
 	case m.current == events:
 		m.queryEvents(v, lo, hi)
@@ -55,25 +54,9 @@ func (m *Model) match(s *table.Snapshot) func(*table.Row) bool {
 	return func(r *table.Row) bool { return flags(r) && filtered(r) }
 }
 
-// compare is the order of the rows of s in v.
-func (m *Model) compare(v *view, s *table.Snapshot) func(a, b *table.Row) int {
-	byField := m.order(v).Compare(s)
-	if v.frozen == nil {
-		return byField
-	}
-	return func(a, b *table.Row) int {
-		x, hasX := v.frozen[a.ID]
-		y, hasY := v.frozen[b.ID]
-		switch {
-		case hasX && hasY:
-			return cmp.Compare(x, y)
-		case hasX:
-			return -1
-		case hasY:
-			return 1
-		}
-		return byField(a, b)
-	}
+// ordering is the order of the rows of v.
+func (m *Model) ordering(v *view) ordering {
+	return ordering{Order: m.order(v), at: m.shown, frozen: v.frozen}
 }
 
 // order is the field to sort v by.
@@ -92,69 +75,86 @@ func (m *Model) order(v *view) column.Order {
 	return column.Order{Column: c, Desc: v.sort.desc}
 }
 
+// queryRows fills the window with the pinned rows, which come first, and what is
+// visible of the others.
 func (m *Model) queryRows(v *view, lo, hi int) {
-	s := m.shown
-	match, compare := m.match(s), m.compare(v, s)
+	match, s := m.match(m.shown), &m.picked
+	kept := m.keptClosed(v, match)
+	s.begin(m.ordering(v), hi)
 	pins := make([]*table.Row, len(m.pins))
-	rows := 0
-	keep := func(r *table.Row) bool {
-		if len(m.pins) > 0 {
-			if i := slices.Index(m.pins, r.ID); i >= 0 {
-				pins[i] = r
-				return false
-			}
+	v.rows = len(kept)
+	for r := range m.shown.Rows() {
+		if i := m.pin(r); i >= 0 {
+			pins[i] = r
+		} else if !match(r) {
+			continue
+		} else {
+			v.rows++
+			c := s.row(r)
+			s.offer(&c)
 		}
-		if !match(r) {
-			return false
-		}
-		rows++
 		if r.ID == v.cursor.id {
 			v.alive = r
 		}
-		return true
 	}
-	kept := m.keptClosed(v, match)
-	backwards := len(kept) == 0 && v.total > 0 && hi > v.total/2 && v.total > 1000
-	limit, order := hi, compare
-	if backwards {
-		limit = max(v.total-lo, 1)
-		order = func(a, b *table.Row) int { return compare(b, a) }
+	for i := range kept {
+		c := s.row(kept[i].row)
+		c.at = int32(i)
+		s.offer(&c)
 	}
-	found := s.Query(keep, order, limit)
-	v.window, v.base = v.window[:0], 0
-	if backwards {
-		slices.Reverse(found)
-		v.base = max(rows-len(found), 0)
-		if v.base > 0 {
-			v.base += len(pins)
+	v.window, v.base = v.window[:0], lo
+	top := m.addPins(v, pins, lo, hi)
+	v.total = top + v.rows
+	for _, c := range s.window(max(lo-top, 0), max(hi-top, 0)) {
+		if c.at >= 0 {
+			v.window = append(v.window, kept[c.at])
+		} else {
+			v.window = append(v.window, item{row: c.row, at: m.shown})
 		}
 	}
-	v.rows, v.total = rows+len(kept), rows+len(kept)
-	if v.base == 0 {
-		m.addPins(v, pins)
-	} else {
-		v.total += len(m.pins)
-	}
-	for _, r := range found {
-		v.window = append(v.window, item{row: r, at: s})
-	}
-	m.mergeClosed(v, kept, compare)
+	s.end()
 }
 
-// addPins puts the pinned rows on top and forgets those that are gone.
-func (m *Model) addPins(v *view, pins []*table.Row) {
-	m.pins = slices.DeleteFunc(m.pins, func(id conn.ID) bool {
-		return !slices.ContainsFunc(pins, func(r *table.Row) bool { return r != nil && r.ID == id })
-	})
-	for _, r := range pins {
-		if r != nil {
-			v.window = append(v.window, item{row: r, at: m.shown, pinned: true})
-			v.total++
-			if r.ID == v.cursor.id {
-				v.alive = r
-			}
+// places is where each row that matches has its place now.
+func (m *Model) places(v *view) map[conn.ID]int32 {
+	match, s := m.match(m.shown), &m.picked
+	s.begin(m.ordering(v), m.shown.Len())
+	for r := range m.shown.Rows() {
+		if match(r) {
+			c := s.row(r)
+			s.offer(&c)
 		}
 	}
+	places := make(map[conn.ID]int32, len(s.all))
+	for i, c := range s.window(0, len(s.all)) {
+		places[c.row.ID] = int32(i)
+	}
+	s.end()
+	return places
+}
+
+// pin is the place of r among the pinned rows, -1 where it is none.
+func (m *Model) pin(r *table.Row) int {
+	if len(m.pins) == 0 {
+		return -1
+	}
+	return slices.Index(m.pins, r.ID)
+}
+
+// addPins puts those of the pinned rows into the window that lie from lo to hi,
+// forgets those that are gone and returns how many there are.
+func (m *Model) addPins(v *view, pins []*table.Row, lo, hi int) int {
+	m.pins = m.pins[:0]
+	for _, r := range pins {
+		if r == nil {
+			continue
+		}
+		if at := len(m.pins); lo <= at && at < hi {
+			v.window = append(v.window, item{row: r, at: m.shown, pinned: true})
+		}
+		m.pins = append(m.pins, r.ID)
+	}
+	return len(m.pins)
 }
 
 // keptClosed are the closed rows to show.
@@ -173,19 +173,6 @@ func (m *Model) keptClosed(v *view, match func(*table.Row) bool) []item {
 		}
 	}
 	return all
-}
-
-// mergeClosed puts the closed rows among the others. The window starts at the top.
-func (m *Model) mergeClosed(v *view, kept []item, compare func(a, b *table.Row) int) {
-	if len(kept) == 0 {
-		return
-	}
-	first := 0
-	for first < len(v.window) && v.window[first].pinned {
-		first++
-	}
-	v.window = append(v.window, kept...)
-	slices.SortFunc(v.window[first:], func(a, b item) int { return compare(a.row, b.row) })
 }
 
 func (m *Model) queryEvents(v *view, lo, hi int) {

@@ -18,9 +18,9 @@ func (m *Model) findCursor(v *view, h int) {
 		return
 	}
 	switch {
-	case v.alive != nil && v.follow:
+	case v.exists() && v.follow:
 		m.reveal(v, h)
-	case v.alive != nil, m.current == events:
+	case v.exists(), m.current == events:
 	case was >= v.offset && was < v.offset+h && v.total > 0:
 		v.at = min(was, v.total-1)
 		if it := v.item(v.at); it != nil {
@@ -32,6 +32,9 @@ func (m *Model) findCursor(v *view, h int) {
 		v.cursor = itemKey{}
 	}
 }
+
+// exists reports whether the cursor's line is among all lines.
+func (v *view) exists() bool { return v.alive != nil || v.place >= 0 }
 
 // locate finds the cursor in the window.
 func (v *view) locate() bool {
@@ -68,15 +71,26 @@ func (m *Model) reveal(v *view, h int) {
 // placeOf counts the lines before the cursor's; -1 is not known.
 func (m *Model) placeOf(v *view) int {
 	if v.alive == nil || v.group != "" || m.current == events {
-		return -1
+		return v.place
 	}
-	match, compare := m.match(m.shown), m.compare(v, m.shown)
+	if at := m.pin(v.alive); at >= 0 {
+		return at
+	}
+	o, match := m.ordering(v), m.match(m.shown)
+	me := o.row(v.alive)
 	n := len(m.pins)
-	me := *v.alive
-	for r := range m.shown.Rows() {
-		if r.ID != me.ID && compare(r, &me) < 0 && match(r) {
+	count := func(r *table.Row) {
+		if c := o.row(r); o.compare(&c, &me) < 0 {
 			n++
 		}
+	}
+	for r := range m.shown.Rows() {
+		if m.pin(r) < 0 && match(r) {
+			count(r)
+		}
+	}
+	for _, it := range m.keptClosed(v, match) {
+		count(it.row)
 	}
 	return n
 }

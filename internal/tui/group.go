@@ -1,35 +1,17 @@
 package tui
 
 import (
-	"encoding/binary"
-	"math"
-	"slices"
-	"strconv"
-
 	"tcptop/internal/conn"
 	"tcptop/internal/table"
 )
-
-// groupNames are what rows can be grouped by, in the order of the key that
-// cycles through them.
-func groupNames() []string {
-	return []string{"process", "user", "remote", "rport", "lport", "state", "unit", "container", "pod", "netns", "cc", "proto"}
-}
-
-// groupKey names a group: a number or an address, or the number of a text.
-type groupKey struct{ hi, lo uint64 }
-
-// noValue is the group of rows that have no value.
-var noValue = groupKey{math.MaxUint64, math.MaxUint64}
 
 // group is the rows with one value. Its sum is a row itself, so that every column
 // shows it and sorts by it: counters, rates and queues are summed, times are the
 // longest, and what all rows share is kept.
 type group struct {
 	key    groupKey
+	n      int // rows
 	sum    table.Row
-	rows   []*table.Row // where it is unfolded
-	n      int
 	mixed  mixed
 	common conn.Place // what the places of the rows share, where they differ
 }
@@ -37,183 +19,150 @@ type group struct {
 // mixed says what the rows of a group do not share.
 type mixed struct{ laddr, lport, remote bool }
 
-// grouping sums rows by one value. Its memory is used again for every tick.
+// members are the rows of one group.
+type members struct {
+	key         groupKey
+	value       int64 // what the values of the rows come to, where that is enough to order by
+	known       bool  // value is; no row has one otherwise
+	n           int32
+	shown       int32 // place among the visible groups; -1 is none
+	first, last int32 // of its rows, once they are linked
+}
+
+// member is a row, its group and, once linked, the next row of that; -1 is none.
+type member struct {
+	row         *table.Row
+	group, next int32
+}
+
+// grouping finds the rows of each group. Only what is visible is summed up and
+// kept, so that many groups take little memory, which is used again for every tick.
 type grouping struct {
-	by     string
-	texts  map[string]uint64
-	names  []string
-	index  map[groupKey]int
-	groups []group
-	order  []*group
+	by     *groupKind
+	index  map[groupKey]int32
+	groups []members
+	rows   []member
+
+	texts map[string]uint64
+	named uint64 // texts so far
+
+	visible []group
+	scratch group
+	less    table.Row
 }
 
 func newGrouping(by string) *grouping {
-	return &grouping{by: by, texts: make(map[string]uint64), index: make(map[groupKey]int)}
+	return &grouping{by: kindOf(by), texts: make(map[string]uint64), index: make(map[groupKey]int32)}
 }
 
-// clear starts the next tick.
+const maxTexts = 1 << 16
+
+// clear starts the next tick. The numbers of forgotten texts are not given out
+// again: a fold or the cursor never goes from one group to another.
 func (g *grouping) clear() {
-	clear(g.index)
-	g.groups = g.groups[:0]
-	if len(g.texts) > 1<<16 {
+	if len(g.texts) > max(maxTexts, 4*len(g.groups)) {
 		clear(g.texts)
-		g.names = g.names[:0]
 	}
+	if cap(g.groups) > max(leastKept, 8*len(g.groups)) {
+		g.index, g.groups = make(map[groupKey]int32), nil
+	}
+	if cap(g.rows) > max(leastKept, 8*len(g.rows)) {
+		g.rows = nil
+	}
+	clear(g.index)
+	g.groups, g.rows = g.groups[:0], g.rows[:0]
 }
 
-// add sums r. It keeps shown, the row as the snapshot has it, if its group is
-// unfolded.
-func (g *grouping) add(r, shown *table.Row, unfolded map[groupKey]bool) {
+// add puts r into its group.
+func (g *grouping) add(r *table.Row) *members {
 	key := g.keyOf(r)
 	i, known := g.index[key]
 	if !known {
-		i = len(g.groups)
+		i = int32(len(g.groups))
 		g.index[key] = i
-		if i < cap(g.groups) {
-			g.groups = g.groups[:i+1]
-			rows := g.groups[i].rows[:0]
-			g.groups[i] = group{key: key, sum: *r, n: 1, rows: rows}
-		} else {
-			g.groups = append(g.groups, group{key: key, sum: *r, n: 1})
-		}
-		g.groups[i].sum.Event = conn.EventSample
-	} else {
-		g.groups[i].add(r)
+		g.groups = append(g.groups, members{key: key, shown: -1})
 	}
-	if len(unfolded) > 0 && unfolded[key] {
-		g.groups[i].rows = append(g.groups[i].rows, shown)
-	}
+	g.rows = append(g.rows, member{row: r, group: i})
+	of := &g.groups[i]
+	of.n++
+	return of
 }
 
 func (g *grouping) keyOf(r *table.Row) groupKey {
-	switch g.by {
-	case "process":
-		if r.Owner.PID == 0 && !r.Owner.Kernel {
-			return noValue
-		}
-		return groupKey{uint64(r.Owner.PID), uint64(r.Owner.Start)}
-	case "user":
-		if r.Has&conn.HasUID == 0 {
-			return noValue
-		}
-		return groupKey{lo: uint64(r.UID)}
-	case "remote":
-		if r.Has&conn.HasRaddr == 0 {
-			return noValue
-		}
-		return groupKey{binary.BigEndian.Uint64(r.Raddr[:8]), binary.BigEndian.Uint64(r.Raddr[8:])}
-	case "rport":
-		if r.Has&conn.HasRaddr == 0 {
-			return noValue
-		}
-		return groupKey{lo: uint64(r.Rport)}
-	case "lport":
-		return groupKey{lo: uint64(r.Lport)}
-	case "state":
-		if r.State == 0 {
-			return noValue
-		}
-		return groupKey{lo: uint64(r.State)}
-	case "proto":
-		return groupKey{lo: uint64(r.Proto)}
-	case "netns":
-		if r.NetNS == 0 {
-			return noValue
-		}
-		return groupKey{lo: uint64(r.NetNS)}
-	case "cc":
-		if r.Has&conn.HasSettings == 0 {
-			return noValue
-		}
-		return groupKey{binary.BigEndian.Uint64(r.CC[:8]), binary.BigEndian.Uint64(r.CC[8:])}
+	if g.by.text != nil {
+		return g.numberOf(r.Place)
 	}
-	return g.textKey(placeText(r, g.by))
+	if key, ok := g.by.key(r); ok {
+		return key
+	}
+	return noValue
 }
 
-func placeText(r *table.Row, by string) string {
-	if r.Place == nil {
-		return ""
+func (g *grouping) numberOf(p *conn.Place) groupKey {
+	if p == nil {
+		return noValue
 	}
-	switch by {
-	case "unit":
-		return r.Place.Unit
-	case "container":
-		return r.Place.Container
-	case "pod":
-		return r.Place.Pod
-	}
-	return ""
-}
-
-func (g *grouping) textKey(s string) groupKey {
+	s := g.by.text(p)
 	if s == "" {
 		return noValue
 	}
 	n, known := g.texts[s]
 	if !known {
-		n = uint64(len(g.names))
+		n = g.named
+		g.named++
 		g.texts[s] = n
-		g.names = append(g.names, s)
 	}
 	return groupKey{hi: 1, lo: n}
 }
 
+// link makes the rows of each group a list.
+func (g *grouping) link() {
+	for i := range g.groups {
+		g.groups[i].first = -1
+	}
+	for i := range g.rows {
+		r, at := &g.rows[i], int32(i)
+		r.next = -1
+		of := &g.groups[r.group]
+		if of.first < 0 {
+			of.first = at
+		} else {
+			g.rows[of.last].next = at
+		}
+		of.last = at
+	}
+}
+
+// total sums up the rows of of, which are linked. The sum stays until the next one.
+func (g *grouping) total(of *members, z *zeroed) *table.Row {
+	gr := &g.scratch
+	gr.n = 0
+	for i := of.first; i >= 0; i = g.rows[i].next {
+		gr.add(z.row(g.rows[i].row, &g.less))
+	}
+	return &gr.sum
+}
+
+// show makes of visible. Its sum is there after sum.
+func (g *grouping) show(of *members) *group {
+	of.shown = int32(len(g.visible))
+	g.visible = append(g.visible, group{key: of.key})
+	return &g.visible[of.shown]
+}
+
+// sum sums up the rows of the visible groups.
+func (g *grouping) sum(z *zeroed) {
+	for i := range g.rows {
+		if at := g.groups[g.rows[i].group].shown; at >= 0 {
+			g.visible[at].add(z.row(g.rows[i].row, &g.less))
+		}
+	}
+}
+
 // appendLabel appends what the rows of gr have in common, as safe text.
 func (g *grouping) appendLabel(dst []byte, gr *group, e *env) []byte {
-	r := &gr.sum
 	if gr.key == noValue {
-		return append(append(dst, "(no "...), g.by+")"...)
+		return append(append(dst, "(no "...), g.by.name+")"...)
 	}
-	switch g.by {
-	case "process":
-		return e.appendProcess(dst, r)
-	case "user":
-		if r.Place != nil && r.Place.User != "" {
-			return appendSafe(dst, []byte(r.Place.User), e.ascii)
-		}
-		return strconv.AppendUint(append(dst, "uid "...), uint64(r.UID), 10)
-	case "remote":
-		return e.appendHost(dst, r.Raddr)
-	case "rport", "lport":
-		return e.appendPort(dst, r.Proto, uint16(gr.key.lo))
-	case "state":
-		return append(dst, r.State.String()...)
-	case "proto":
-		return append(dst, r.Proto.String()...)
-	case "netns":
-		return strconv.AppendUint(dst, gr.key.lo, 10)
-	case "cc":
-		return appendSafe(dst, r.CC.Bytes(), e.ascii)
-	}
-	return appendSafe(dst, []byte(placeText(r, g.by)), e.ascii)
-}
-
-// arrange orders the groups by compare, the first n of them at least.
-func (g *grouping) arrange(compare func(a, b *group) int, n int) []*group {
-	g.order = g.order[:0]
-	for i := range g.groups {
-		g.order = append(g.order, &g.groups[i])
-	}
-	selectFirst(g.order, compare, n)
-	return g.order
-}
-
-// selectFirst brings the first n of all in order to the front and sorts them.
-func selectFirst[T any](all []T, compare func(a, b T) int, n int) {
-	if n <= 0 || n*8 >= len(all) {
-		slices.SortFunc(all, compare)
-		return
-	}
-	best := all[:n]
-	slices.SortFunc(best, compare)
-	for i := n; i < len(all); i++ {
-		if compare(all[i], best[n-1]) >= 0 {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(best, all[i], compare)
-		v := all[i]
-		all[i] = best[n-1]
-		copy(best[at+1:], best[at:n-1])
-		best[at] = v
-	}
+	return g.by.label(dst, e, &gr.sum)
 }

@@ -228,7 +228,7 @@ func TestMoves(t *testing.T) {
 func TestWindowIsTheList(t *testing.T) {
 	d := many(t, 3000, 80, 24)
 	v := d.view()
-	all := d.shown.Query(d.match(d.shown), d.compare(v, d.shown), 0)
+	all := d.shown.Query(d.match(d.shown), d.order(v).Compare(d.shown), 0)
 	for _, offset := range []int{0, 1, 700, 1499, 1501, 2400, 2981} {
 		v.offset = offset
 		d.arrange()
@@ -307,9 +307,9 @@ func TestGroups(t *testing.T) {
 		d.sees("grouped by " + by)
 		rows := 0
 		var rx uint64
-		for i := range d.view().grouping.groups {
-			rows += d.view().grouping.groups[i].n
-			rx += d.view().grouping.groups[i].sum.RxBytes
+		for _, it := range d.view().window {
+			rows += it.group.n
+			rx += it.group.sum.RxBytes
 		}
 		var want uint64
 		for r := range d.shown.Rows() {

@@ -33,6 +33,8 @@ type Model struct {
 	env    env
 
 	views   [viewCount]*view
+	picked  selection // of the lines of a view
+	inner   selection // of the rows of an unfolded group
 	current int
 	bar     filterBar
 	pane    pane // over the table; nil is none

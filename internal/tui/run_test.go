@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"tcptop/internal/column"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
@@ -35,14 +37,19 @@ func (o *output) String() string {
 
 // onTerminal runs the whole program on a fake terminal.
 func onTerminal(ctx context.Context, t *testing.T, frames *Mailbox) (out *output, in io.Writer, done chan error) {
+	return configured(ctx, t, Config{Frames: frames})
+}
+
+func configured(ctx context.Context, t *testing.T, cfg Config) (out *output, in io.Writer, done chan error) {
 	r, w := io.Pipe()
 	out, done = &output{}, make(chan error, 1)
-	m := New(Config{List: column.New(), Frames: frames, Host: "web1", Interval: time.Second, Theme: "dark", Quiet: true})
+	cfg.List, cfg.Host, cfg.Interval, cfg.Theme, cfg.Quiet = column.New(), "web1", time.Second, "dark", true
+	m := New(cfg)
 	go func() {
 		done <- Run(ctx, m, Terminal{In: r, Out: out, Environ: []string{"TERM=xterm-256color"}, Width: 80, Height: 24})
 		_ = r.Close()
 	}()
-	t.Cleanup(func() { _ = w.Close(); frames.Close(nil) })
+	t.Cleanup(func() { _ = w.Close(); cfg.Frames.Close(nil) })
 	return out, w, done
 }
 
@@ -92,6 +99,20 @@ func TestRunTellsWhyTheSourceEnded(t *testing.T) {
 	out, _, done := onTerminal(t.Context(), t, frames)
 	if err := <-done; !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
+	}
+	restored(t, out)
+}
+
+// A defect of ours ends in an error, not in a terminal that nobody can use.
+func TestRunRestoresAfterPanic(t *testing.T) {
+	frames := NewMailbox()
+	out, _, done := configured(t.Context(), t, Config{Frames: frames,
+		Match: func(*table.Snapshot) func(*table.Row) bool { panic("a defect") }})
+	rows := table.New(table.Config{})
+	rows.Apply(ticks()[0])
+	frames.Put(Frame{Snapshot: rows.Snapshot()})
+	if err := <-done; !errors.Is(err, tea.ErrProgramPanic) {
+		t.Errorf("%v", err)
 	}
 	restored(t, out)
 }

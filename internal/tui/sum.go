@@ -7,9 +7,15 @@ import (
 	"tcptop/internal/table"
 )
 
-// add takes one more row into the sum.
+// add takes one more row into the sum. The id of a sum is no row's, so that it
+// decides nothing.
 func (gr *group) add(r *table.Row) {
 	gr.n++
+	if gr.n == 1 {
+		gr.sum, gr.mixed = *r, mixed{}
+		gr.sum.ID, gr.sum.Event = conn.ID{}, conn.EventSample
+		return
+	}
 	gr.addCounters(r)
 	gr.addGauges(r)
 	gr.share(r)
@@ -20,56 +26,56 @@ func (gr *group) add(r *table.Row) {
 
 func (gr *group) addCounters(r *table.Row) {
 	s := &gr.sum
-	s.RxRate = sum64(s.RxRate, r.RxRate)
-	s.TxRate = sum64(s.TxRate, r.TxRate)
-	s.RxBytes = sum64(s.RxBytes, r.RxBytes)
-	s.TxBytes = sum64(s.TxBytes, r.TxBytes)
-	s.RxPackets = sum64(s.RxPackets, r.RxPackets)
-	s.TxPackets = sum64(s.TxPackets, r.TxPackets)
-	s.RetransBytes = sum64(s.RetransBytes, r.RetransBytes)
-	if !infinite(s.PacingRate) && !infinite(r.PacingRate) {
-		s.PacingRate += r.PacingRate
-	}
-	if !infinite(s.DeliveryRate) && !infinite(r.DeliveryRate) {
-		s.DeliveryRate += r.DeliveryRate
-	}
+	grow(&s.RxRate, r.RxRate)
+	grow(&s.TxRate, r.TxRate)
+	grow(&s.RxBytes, r.RxBytes)
+	grow(&s.TxBytes, r.TxBytes)
+	grow(&s.RxPackets, r.RxPackets)
+	grow(&s.TxPackets, r.TxPackets)
+	grow(&s.RetransBytes, r.RetransBytes)
+	growRate(&s.PacingRate, r.PacingRate)
+	growRate(&s.DeliveryRate, r.DeliveryRate)
 }
 
-// sum64 is a+b, or the largest number where that is too much.
-func sum64(a, b uint64) uint64 {
-	if a+b < a {
-		return math.MaxUint64
+// growRate adds n to v, of which infinite ones count for nothing.
+func growRate(v *uint64, n uint64) {
+	switch {
+	case infinite(*v):
+		*v = n
+	case !infinite(n):
+		*v += n
 	}
-	return a + b
-}
-
-// sum32 is a+b, or the largest number where that is too much.
-func sum32(a, b uint32) uint32 {
-	if a+b < a {
-		return math.MaxUint32
-	}
-	return a + b
 }
 
 func infinite(rate uint64) bool { return rate > math.MaxUint64/2 }
 
 func (gr *group) addGauges(r *table.Row) {
 	s := &gr.sum
-	s.RetransPackets = sum32(s.RetransPackets, r.RetransPackets)
-	s.LostPackets = sum32(s.LostPackets, r.LostPackets)
-	s.ReorderedPackets = sum32(s.ReorderedPackets, r.ReorderedPackets)
-	s.SendQueue = sum32(s.SendQueue, r.SendQueue)
-	s.Unsent = sum32(s.Unsent, r.Unsent)
-	s.RecvQueue = sum32(s.RecvQueue, r.RecvQueue)
-	s.Backlog = sum32(s.Backlog, r.Backlog)
-	s.BacklogMax = sum32(s.BacklogMax, r.BacklogMax)
-	s.Drops = sum32(s.Drops, r.Drops)
-	s.Cwnd = sum32(s.Cwnd, r.Cwnd)
+	grow(&s.RetransPackets, r.RetransPackets)
+	grow(&s.LostPackets, r.LostPackets)
+	grow(&s.ReorderedPackets, r.ReorderedPackets)
+	grow(&s.SendQueue, r.SendQueue)
+	grow(&s.Unsent, r.Unsent)
+	grow(&s.RecvQueue, r.RecvQueue)
+	grow(&s.Backlog, r.Backlog)
+	grow(&s.BacklogMax, r.BacklogMax)
+	grow(&s.Drops, r.Drops)
+	grow(&s.Cwnd, r.Cwnd)
+	grow(&s.SndWnd, r.SndWnd)
+	grow(&s.RcvWnd, r.RcvWnd)
 	s.RTT, s.RTTVar, s.ConnectTime = max(s.RTT, r.RTT), max(s.RTTVar, r.RTTVar), max(s.ConnectTime, r.ConnectTime)
 	s.MinRTT = max(s.MinRTT, r.MinRTT)
 	s.LastActive = max(s.LastActive, r.LastActive)
 	if r.Opened != 0 && (s.Opened == 0 || r.Opened < s.Opened) {
 		s.Opened = r.Opened
+	}
+}
+
+// grow adds n to v, which stops at its largest value.
+func grow[T uint32 | uint64](v *T, n T) {
+	*v += n
+	if *v < n {
+		*v = ^T(0)
 	}
 }
 
@@ -127,4 +133,24 @@ func keep[T comparable](v *T, other T) {
 		var none T
 		*v = none
 	}
+}
+
+// joinedBy is how the values of a field become that of a sum, nil where that takes
+// more than the values. A missing one counts for nothing.
+func joinedBy(field string) func(a, b int64) int64 {
+	switch field {
+	case "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_rate", "tx_rate", "rate", "retrans_packets", "retrans_bytes",
+		"lost_packets", "reordered_packets", "send_queue", "unsent_bytes", "recv_queue", "backlog", "backlog_max", "drops", "cwnd", "snd_wnd", "rcv_wnd":
+		return func(a, b int64) int64 {
+			if a > math.MaxInt64-b {
+				return math.MaxInt64
+			}
+			return a + b
+		}
+	case "rtt_us", "rttvar_us", "min_rtt_us", "connect_us", "age_ms":
+		return func(a, b int64) int64 { return max(a, b) }
+	case "idle_ms":
+		return func(a, b int64) int64 { return min(a, b) }
+	}
+	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-
-	"tcptop/internal/conn"
 )
 
 // show changes to another view.
@@ -166,11 +164,7 @@ func (m *Model) toggleFreeze() {
 		m.say(warning, "only rows can be frozen, not groups or events")
 		return
 	}
-	rows := m.shown.Query(m.match(m.shown), m.compare(v, m.shown), 0)
-	v.frozen = make(map[conn.ID]int32, len(rows))
-	for i, r := range rows {
-		v.frozen[r.ID] = int32(i)
-	}
+	v.frozen = m.places(v)
 }
 
 const maxPins = 8

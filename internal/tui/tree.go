@@ -1,80 +1,188 @@
 package tui
 
-import (
-	"cmp"
-	"slices"
-
-	"tcptop/internal/conn"
-	"tcptop/internal/table"
-)
-
-// groupField is the field that groups are named by.
-func groupField(by string) string {
-	switch by {
-	case "process":
-		return "comm"
-	case "remote":
-		return "raddr"
-	}
-	return by
-}
+import "tcptop/internal/table"
 
 // queryGroups fills the window with groups and the rows of those unfolded.
 func (m *Model) queryGroups(v *view, lo, hi int) {
-	g, s := v.grouping, m.shown
-	match := m.match(s)
+	g := v.grouping
+	m.collect(v)
+	m.orderGroups(v, hi)
+	v.total = len(g.groups)
+	for key := range v.unfolded {
+		if i, ok := g.index[key]; ok {
+			v.total += int(g.groups[i].n)
+		}
+	}
+	g.reserve(min(hi, v.total) - lo)
+	v.window, v.base = v.window[:0], lo
+	from := lo
+	if len(v.unfolded) > 0 {
+		from = 0
+	}
+	m.layTree(v, m.picked.window(from, hi), from, hi)
+	g.sum(m.env.zero)
+	m.picked.end()
+	m.inner.end()
+	clear(g.rows)
+}
+
+// layTree puts the lines from v.base to hi into the window: groups in order, of
+// which the first is at the place line.
+func (m *Model) layTree(v *view, groups []candidate, line, hi int) {
+	for i := range groups {
+		if line >= hi {
+			return
+		}
+		at := groups[i].at
+		of := &v.grouping.groups[at]
+		if line >= v.base {
+			gr := v.grouping.show(of)
+			v.window = append(v.window, item{row: &gr.sum, at: m.shown, group: gr})
+		}
+		if n := v.linesOf(at); n > 1 {
+			m.unfold(v, at, v.base-line-1, hi-line-1)
+			line += n
+		} else {
+			line++
+		}
+	}
+}
+
+// collect finds the group of each row, and what orders the groups where the rows'
+// values tell.
+func (m *Model) collect(v *view) {
+	g, match, by := v.grouping, m.match(m.shown), m.order(v).Column
+	join := joinedBy(by.Name)
 	g.clear()
-	v.rows = 0
-	var less table.Row
-	for r := range s.Rows() {
+	for r := range m.shown.Rows() {
 		if !match(r) {
 			continue
 		}
-		v.rows++
-		g.add(m.env.zero.row(r, &less), r, v.unfolded)
-	}
-	n := hi
-	if len(v.unfolded) > 0 || v.frozen != nil {
-		n = 0
-	}
-	v.window, v.base, v.total = v.window[:0], lo, 0
-	compare := m.compare(v, s)
-	for _, gr := range g.arrange(m.compareGroups(v), n) {
-		v.add(item{row: &gr.sum, at: s, group: gr}, lo, hi)
-		slices.SortFunc(gr.rows, compare)
-		for i, r := range gr.rows {
-			v.add(item{row: r, at: s, depth: 1, last: i == len(gr.rows)-1}, lo, hi)
+		of := g.add(r)
+		if r.ID == v.cursor.id && v.unfolded[of.key] {
+			v.alive = r
 		}
+		if join == nil {
+			continue
+		}
+		switch n, ok := by.Num(m.shown, r); {
+		case ok && of.known:
+			of.value = join(of.value, n)
+		case ok:
+			of.value, of.known = n, true
+		}
+	}
+	v.rows = len(g.rows)
+}
+
+// orderGroups picks the groups that may be in a window before hi, and finds the
+// cursor's place.
+func (m *Model) orderGroups(v *view, hi int) {
+	g, s, o := v.grouping, &m.picked, m.ordering(v)
+	o.frozen = nil
+	s.begin(o, hi)
+	if joinedBy(o.Column.Name) == nil && v.sort.column != "conns" {
+		g.link()
+	}
+	at := v.cursorGroup()
+	var chosen candidate
+	if at >= 0 {
+		chosen = m.groupAt(v, at)
+		v.place = 0
+	}
+	for i := range g.groups {
+		c := m.groupAt(v, int32(i))
+		if at >= 0 && s.compare(&c, &chosen) < 0 {
+			v.place += v.linesOf(int32(i))
+		}
+		s.offer(&c)
+	}
+	if v.alive != nil {
+		v.place += 1 + m.placeInGroup(v, at)
 	}
 }
 
-func (v *view) add(it item, lo, hi int) {
-	if lo <= v.total && v.total < hi {
-		v.window = append(v.window, it)
+// groupAt is a group as it is ordered: by its sum, or by how many rows it has.
+func (m *Model) groupAt(v *view, at int32) candidate {
+	g, s := v.grouping, &m.picked
+	of := &g.groups[at]
+	c := candidate{at: at, tie: [2]uint64{of.key.hi, of.key.lo}}
+	switch {
+	case v.sort.column == "conns":
+		s.number(&c, int64(of.n), true)
+	case joinedBy(s.Column.Name) != nil:
+		s.number(&c, of.value, of.known)
+	default:
+		c.row = g.rows[of.first].row
+		s.value(&c, g.total(of, m.env.zero))
 	}
-	v.total++
+	return c
 }
 
-// compareGroups is the order of groups: by their sums, or by how many rows they have.
-func (m *Model) compareGroups(v *view) func(a, b *group) int {
-	tie := func(a, b *group) int {
-		return cmp.Or(cmp.Compare(a.key.hi, b.key.hi), cmp.Compare(a.key.lo, b.key.lo))
+// linesOf is how many lines a group takes.
+func (v *view) linesOf(at int32) int {
+	of := &v.grouping.groups[at]
+	if len(v.unfolded) > 0 && v.unfolded[of.key] {
+		return 1 + int(of.n)
 	}
-	if v.sort.column == "conns" {
-		return func(a, b *group) int {
-			n := cmp.Compare(a.n, b.n)
-			if v.sort.desc {
-				n = -n
-			}
-			return cmp.Or(n, tie(a, b))
+	return 1
+}
+
+// cursorGroup is the group that the cursor is on or in; -1 is none.
+func (v *view) cursorGroup() int32 {
+	key := v.cursor.group
+	switch {
+	case v.alive != nil:
+		key = v.grouping.keyOf(v.alive)
+	case v.cursor.kind != groupItem:
+		return -1
+	}
+	if at, ok := v.grouping.index[key]; ok {
+		return at
+	}
+	return -1
+}
+
+// placeInGroup counts the rows of a group before the cursor's.
+func (m *Model) placeInGroup(v *view, group int32) int {
+	o, n := m.ordering(v), 0
+	chosen := o.row(v.alive)
+	for _, r := range v.grouping.rows {
+		if r.group != group {
+			continue
+		}
+		if c := o.row(r.row); o.compare(&c, &chosen) < 0 {
+			n++
 		}
 	}
-	// The ids of sums are those of some row: made equal, so that the key decides.
-	bySum := m.order(v).Compare(m.shown)
-	return func(a, b *group) int {
-		a.sum.ID, b.sum.ID = conn.ID{}, conn.ID{}
-		return cmp.Or(bySum(&a.sum, &b.sum), tie(a, b))
+	return n
+}
+
+// unfold puts the rows of a group at the places from lo to hi into the window.
+func (m *Model) unfold(v *view, group int32, lo, hi int) {
+	g, s := v.grouping, &m.inner
+	n := int(g.groups[group].n)
+	if lo, hi = max(lo, 0), min(hi, n); lo >= hi {
+		return
 	}
+	s.begin(m.ordering(v), hi)
+	for i := range g.rows {
+		if g.rows[i].group == group {
+			c := s.row(g.rows[i].row)
+			s.offer(&c)
+		}
+	}
+	for i, c := range s.window(lo, hi) {
+		v.window = append(v.window, item{row: c.row, at: m.shown, depth: 1, last: lo+i == n-1})
+	}
+}
+
+// reserve makes room for n visible groups.
+func (g *grouping) reserve(n int) {
+	if cap(g.visible) < n || cap(g.visible) > max(leastKept, 8*n) {
+		g.visible = make([]group, 0, max(n, 0))
+	}
+	g.visible = g.visible[:0]
 }
 
 // row is r less what its counters were when they were zeroed, made in less.

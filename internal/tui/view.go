@@ -35,8 +35,9 @@ type view struct {
 	rows   int    // rows that match
 	offset int    // place of the first visible line
 	cursor itemKey
-	at     int // place of the cursor; -1 is out of the window
-	alive  *table.Row
+	at     int        // place of the cursor; -1 is out of the window
+	alive  *table.Row // the cursor's, wherever it is; nil where that is no connection's
+	place  int        // of the cursor where rows are grouped; -1 is not known
 	places []place
 }
 
@@ -65,7 +66,7 @@ func newViews() [viewCount]*view {
 		v.unfolded = make(map[groupKey]bool)
 		v.usual = v.columns
 		v.setGroup(v.group)
-		v.at = -1
+		v.at, v.place = -1, -1
 	}
 	return all
 }

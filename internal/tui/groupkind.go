@@ -1,0 +1,89 @@
+package tui
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"strconv"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// groupKey names a group: a number or an address, or the number of a text.
+type groupKey struct{ hi, lo uint64 }
+
+// noValue is the group of rows that have no value.
+var noValue = groupKey{math.MaxUint64, math.MaxUint64}
+
+// groupKind is one thing that rows can be grouped by. Either key or text is set.
+type groupKind struct {
+	name  string
+	field string // that the groups are ordered by where they are by name
+	key   func(r *table.Row) (key groupKey, ok bool)
+	text  func(p *conn.Place) string
+	label func(dst []byte, e *env, r *table.Row) []byte // r has what the group's rows share
+}
+
+// groupKinds are in the order of the key that cycles through them.
+func groupKinds() []groupKind {
+	return []groupKind{
+		{name: "process", field: "comm", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendProcess(dst, r) },
+			key: func(r *table.Row) (groupKey, bool) {
+				return groupKey{uint64(r.Owner.PID), uint64(r.Owner.Start)}, r.Owner.PID != 0 || r.Owner.Kernel
+			}},
+		{name: "user", field: "user", label: userLabel,
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},
+		{name: "remote", field: "raddr", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendHost(dst, r.Raddr) },
+			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.Raddr), r.Has&conn.HasRaddr != 0 }},
+		{name: "rport", field: "rport", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendPort(dst, r.Proto, r.Rport) },
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Rport)}, r.Has&conn.HasRaddr != 0 }},
+		{name: "lport", field: "lport", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendPort(dst, r.Proto, r.Lport) },
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Lport)}, true }},
+		{name: "state", field: "state", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.State.String()...) },
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.State)}, r.State != 0 }},
+		textKind("unit", func(p *conn.Place) string { return p.Unit }),
+		textKind("container", func(p *conn.Place) string { return p.Container }),
+		textKind("pod", func(p *conn.Place) string { return p.Pod }),
+		{name: "netns", field: "netns", label: func(dst []byte, _ *env, r *table.Row) []byte { return strconv.AppendUint(dst, uint64(r.NetNS), 10) },
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.NetNS)}, r.NetNS != 0 }},
+		{name: "cc", field: "cc", label: func(dst []byte, e *env, r *table.Row) []byte { return appendSafe(dst, r.CC.Bytes(), e.ascii) },
+			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.CC), r.Has&conn.HasSettings != 0 }},
+		{name: "proto", field: "proto", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.Proto.String()...) },
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Proto)}, true }},
+	}
+}
+
+func bytesKey(b [16]byte) groupKey {
+	return groupKey{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+func userLabel(dst []byte, e *env, r *table.Row) []byte {
+	if r.Place != nil && r.Place.User != "" {
+		return appendSafe(dst, []byte(r.Place.User), e.ascii)
+	}
+	return strconv.AppendUint(append(dst, "uid "...), uint64(r.UID), 10)
+}
+
+func textKind(name string, text func(p *conn.Place) string) groupKind {
+	return groupKind{name: name, field: name, text: text, label: func(dst []byte, e *env, r *table.Row) []byte {
+		return appendSafe(dst, []byte(text(r.Place)), e.ascii)
+	}}
+}
+
+// kindOf is the kind of that name, process where there is none.
+func kindOf(name string) *groupKind {
+	all := groupKinds()
+	return &all[max(slices.IndexFunc(all, func(k groupKind) bool { return k.name == name }), 0)]
+}
+
+func groupNames() []string {
+	var names []string
+	for _, k := range groupKinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// groupField is the field that groups are named by.
+func groupField(by string) string { return kindOf(by).field }
