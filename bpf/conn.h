@@ -10,7 +10,8 @@ enum phase {
 	PHASE_DONE,    /* closed and reported; the socket may connect again */
 	PHASE_IDLE,    /* UDP: user space has seen no traffic for long: to be taken out */
 	PHASE_DYING,   /* UDP: out of the index, may still be counted into by a program that found it before */
-	PHASE_DEAD,    /* UDP: final, user space reports it in this tick */
+	PHASE_DEAD,    /* UDP: final, user space reports it in this tick and gives the place back */
+	PHASE_GONE,    /* left by the sweep: user space gives the slot back */
 };
 
 enum owner_source {
@@ -146,4 +147,5 @@ struct sweep_args {
 	__u32 start, n;
 	__u32 changed; /* in: how many entries of the list are used; out: the same after this run */
 	__u32 stale;
+	__u32 gone; /* slots that it has left to user space */
 };

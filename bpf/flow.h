@@ -174,11 +174,6 @@ static long age_flow(__u32 i, __u32 *start)
 	case PHASE_DYING:
 		f->phase = PHASE_DEAD;
 		break;
-	case PHASE_DEAD:
-		f->key = 0;
-		f->phase = PHASE_FREE;
-		bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
-		break;
 	}
 	return 0;
 }

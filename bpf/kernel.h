@@ -52,6 +52,9 @@ struct bpf_spin_lock {
 	__u32 val;
 };
 
+/* kernel/bpf/verifier.c: no interface, but it names the kfuncs that this kernel has (6.2) */
+enum special_kfunc_type { KF_bpf_rdonly_cast };
+
 /* include/linux/socket.h, include/uapi/linux/in.h */
 #define AF_INET 2
 #define AF_INET6 10
@@ -119,6 +122,10 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+typedef struct {
 	__u32 val;
 } kuid_t;
 
@@ -163,6 +170,7 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 	unsigned long skc_flags;
+	refcount_t skc_refcnt;
 	struct sock *skc_listener;
 };
 
@@ -287,8 +295,14 @@ struct socket {
 
 struct file;
 
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+
 struct sk_buff {
 	struct sock *sk;
+	refcount_t users;
 	unsigned int len;
 	__be16 protocol;
 	__u16 transport_header;

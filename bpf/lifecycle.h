@@ -5,21 +5,23 @@
 const volatile __u64 cfg_ring_wake; /* bytes in the ring at which user space is woken to empty it */
 
 /* Sums a row that could not be delivered, by whose it was. */
-__noinline int add_total(struct owner_key *k, __u64 tx, __u64 rx)
+__noinline int add_total(struct owner_key *owner, __u64 tx, __u64 rx)
 {
 	struct owner_total zero = {}, *t;
+	struct owner_key k;
 
-	if (!k)
+	if (!owner)
 		return -1;
-	t = bpf_map_lookup_elem(&tt_totals, k);
-	if (!t && bpf_map_update_elem(&tt_totals, k, &zero, BPF_NOEXIST)) {
+	k = *owner; /* 6.1 takes no argument for a key */
+	t = bpf_map_lookup_elem(&tt_totals, &k);
+	if (!t && bpf_map_update_elem(&tt_totals, &k, &zero, BPF_NOEXIST)) {
 		/* too many owners: user and cgroup still tell whose it was */
-		k->tgid = 0;
-		__builtin_memset(k->comm, 0, sizeof(k->comm));
-		bpf_map_update_elem(&tt_totals, k, &zero, BPF_NOEXIST);
+		k.tgid = 0;
+		__builtin_memset(k.comm, 0, sizeof(k.comm));
+		bpf_map_update_elem(&tt_totals, &k, &zero, BPF_NOEXIST);
 	}
 	if (!t)
-		t = bpf_map_lookup_elem(&tt_totals, k);
+		t = bpf_map_lookup_elem(&tt_totals, &k);
 	if (!t) {
 		COUNT(totals_full);
 		return -1;

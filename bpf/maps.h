@@ -19,6 +19,17 @@ struct {
 	__type(value, struct conn);
 } tt_slots SEC(".maps");
 
+/* Where a socket is copied to, to be read, by a kernel without bpf_rdonly_cast: a page holds almost two. */
+struct copy {
+	__u64 words[512];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct copy);
+} tt_copy SEC(".maps");
+
 /* Slots that moved in this sweep. An array's elements are 8 bytes at least: sixteen slot numbers in each save half. */
 struct slot_list {
 	__u32 slot[16];
@@ -133,7 +144,7 @@ struct {
 
 /* What one hook of a send or receive call knows and the next one needs: the peer, the datagrams. */
 struct call {
-	__u64 peer_cookie, gso_cookie, sender_cookie;
+	__u64 peer_cookie, gso_sk, sender_cookie;
 	__u8 peer[16], sender[16];
 	__u16 peer_port, sender_port;
 	__u16 gso_segs, unused;

@@ -12,10 +12,8 @@
 /* After so many readings in a row that found another socket in its place, a socket is gone. */
 #define GONE 8
 
-void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-
 struct sweep_state {
-	__u32 start, changed, stale;
+	__u32 start, changed, stale, gone;
 	__u64 now_us;
 };
 
@@ -55,12 +53,87 @@ static __always_inline void sweep_listener(struct sweep_state *s, __u32 slot, st
 	list_slot(s, slot);
 }
 
+/* The socket at an address, to be read; NULL if it cannot be. What it points to is not followed. */
+static __always_inline struct tcp_sock *tcp_at(__u64 sk)
+{
+	struct copy *to;
+	__u32 zero = 0;
+
+	if (CAN_CAST)
+		return bpf_rdonly_cast((void *)sk, bpf_core_type_id_kernel(struct tcp_sock));
+	to = bpf_map_lookup_elem(&tt_copy, &zero);
+	if (!to || bpf_probe_read_kernel(to, bpf_core_type_size(struct tcp_sock), (void *)sk))
+		return NULL;
+	return (struct tcp_sock *)to;
+}
+
+/* Has no segment come or gone since the last copy? Then nothing need be copied to see it. */
+static __always_inline bool stands_still(struct hot *h, __u64 sk)
+{
+	if (CAN_CAST || h->again || h->listen)
+		return false;
+	return BPF_CORE_READ((struct tcp_sock *)sk, tcp_mstamp) == h->stamp;
+}
+
+/* What is the socket at this address now, after it was read? */
+static __always_inline __u64 cookie_at(__u64 sk, struct tcp_sock *tp)
+{
+	if (CAN_CAST)
+		return cookie_of((struct sock *)tp);
+	return BPF_CORE_READ((struct sock *)sk, __sk_common.skc_cookie.counter);
+}
+
+/* Is a socket on its way out? Its last packet may have come before the copy: look again until it is gone. */
+static __always_inline bool ending(__u8 state)
+{
+	return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT;
+}
+
+static __always_inline __u32 look_again(struct sweep_state *s, struct conn *c, __u64 stamp)
+{
+	return s->now_us - stamp < SETTLE_US || c->recv_queue || c->send_queue || ending(c->state);
+}
+
+/*
+ * A connection's end that no hook saw: one that is interrupted on its CPU by another
+ * event does not run for that (bpf_prog.active). What was copied last is its last row;
+ * user space reports it, as it does one whose owner it had to look for.
+ */
+static __always_inline void end_missed(struct sweep_state *s, __u32 slot, struct hot *h, struct conn *c, __u8 last)
+{
+	c->last_state = last;
+	c->state = TCP_CLOSE;
+	if (__sync_val_compare_and_swap(&h->phase, PHASE_OPEN, PHASE_PENDING) == PHASE_OPEN)
+		list_slot(s, slot);
+}
+
+/* Are the counters those of the connection still? A socket that is reset by its own process starts anew (tcp_disconnect). */
+static __always_inline bool counts_on(struct conn *c, struct tcp_sock *tp)
+{
+	return tp->bytes_sent >= c->bytes_sent && tp->bytes_received >= c->bytes_received &&
+	       tp->segs_in >= (__u32)c->segs_in && tp->segs_out >= (__u32)c->segs_out;
+}
+
+/* Its memory is another socket's, perhaps only for this moment: it went while it was read, or long ago. */
+static __always_inline void went(struct sweep_state *s, __u32 slot, struct hot *h, __u64 sk, struct conn *c)
+{
+	s->stale++;
+	if (h->sk == sk && h->again++ >= GONE)
+		end_missed(s, slot, h, c, c->state);
+}
+
 static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct hot *h, __u64 sk)
 {
-	struct tcp_sock *tp = bpf_rdonly_cast((void *)sk, bpf_core_type_id_kernel(struct tcp_sock));
+	struct tcp_sock *tp;
 	struct conn *c;
 	__u64 stamp;
+	__u8 was;
 
+	if (stands_still(h, sk))
+		return;
+	tp = tcp_at(sk);
+	if (!tp)
+		return;
 	if (h->listen) {
 		sweep_listener(s, slot, h, (struct sock *)tp);
 		return;
@@ -72,21 +145,47 @@ static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct
 	if (!c)
 		return;
 	if (stamp == h->stamp && same(c, tp)) {
-		h->again = s->now_us - stamp < SETTLE_US || c->recv_queue || c->send_queue;
+		h->again = look_again(s, c, stamp);
 		return;
 	}
-	copy_counters(c, tp, (struct sock *)tp);
+	was = c->state;
+	if (cookie_at(sk, tp) != h->cookie) { /* what is known of it stays */
+		went(s, slot, h, sk, c);
+		return;
+	}
+	if (((struct sock *)tp)->__sk_common.skc_state != TCP_CLOSE || counts_on(c, tp))
+		copy_counters(c, tp, (struct sock *)tp);
+	else
+		c->state = TCP_CLOSE;
 	if (!c->lport || c->state == TCP_SYN_SENT) /* chosen after the state change that made the slot */
-		copy_identity(c, (struct sock *)tp);
+		copy_ends(c, (struct sock *)tp);
 	/* the socket may have gone, and its memory to another one, while it was read */
-	if (h->sk != sk || cookie_of((struct sock *)tp) != c->cookie) {
-		s->stale++;
-		if (h->sk == sk && h->again++ >= GONE) /* its end went by: never read it again */
-			free_slot(slot, h->cookie);
+	if (h->sk != sk || cookie_at(sk, tp) != c->cookie) {
+		went(s, slot, h, sk, c);
+		return;
+	}
+	if (c->state == TCP_CLOSE) { /* stored after the hook, which would have ended the phase */
+		end_missed(s, slot, h, c, was);
 		return;
 	}
 	h->stamp = stamp;
-	h->again = s->now_us - stamp < SETTLE_US || c->recv_queue || c->send_queue;
+	h->again = look_again(s, c, stamp);
+	list_slot(s, slot);
+}
+
+/* A slot that only waits for its socket to be destroyed: that may go by as well. Nobody holds a socket that is freed. */
+static __always_inline void sweep_done(struct sweep_state *s, __u32 slot, struct hot *h, __u64 sk)
+{
+	__u64 cookie = h->cookie;
+	struct sock *socket = (struct sock *)tcp_at(sk);
+
+	if (!socket || (socket->__sk_common.skc_refcnt.refs.counter && cookie_of(socket) == cookie))
+		return;
+	/* while it is being destroyed its references are there: now nobody else gives the slot back */
+	if (h->sk != sk || h->cookie != cookie || h->phase != PHASE_DONE)
+		return;
+	abandon_slot(slot, cookie);
+	s->gone++;
 	list_slot(s, slot);
 }
 
@@ -105,12 +204,14 @@ static long sweep_slot(__u32 i, struct sweep_state *s)
 		sweep_open(s, slot, h, sk);
 	else if (h->phase == PHASE_PENDING)
 		list_slot(s, slot);
+	else if (h->phase == PHASE_DONE)
+		sweep_done(s, slot, h, sk);
 	return 0;
 }
 
 /*
  * Why a syscall program: it runs when user space asks, in its context and on its
- * account, and nothing is attached. Kernel 5.14; bpf_loop 5.17; bpf_rdonly_cast 6.2.
+ * account, and nothing is attached. Kernel 5.14; bpf_loop 5.17.
  */
 SEC("syscall")
 int tt_sweep(struct sweep_args *a)
@@ -124,5 +225,6 @@ int tt_sweep(struct sweep_args *a)
 	bpf_loop(a->n, sweep_slot, &s, 0);
 	a->changed = s.changed;
 	a->stale = s.stale;
+	a->gone = s.gone;
 	return 0;
 }

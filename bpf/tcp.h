@@ -5,6 +5,15 @@
 const volatile __u32 cfg_slots;      /* slots in the table */
 const volatile __u32 cfg_index_mask; /* buckets of the index, less one */
 
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/*
+ * May any address be read as the type that lies there, by plain loads (6.2)? CO-RE makes
+ * this a constant, and what is never reached is neither checked nor run: a kernel
+ * without it copies first (bpf_probe_read_kernel).
+ */
+#define CAN_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
+
 static __always_inline struct hot *hot_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&tt_hot, &slot);
@@ -125,7 +134,8 @@ static __always_inline void copy_addr(__u8 *dst, const struct sock_common *k, bo
 	d[3] = a->in6_u.u6_addr32[3];
 }
 
-static __always_inline void copy_identity(struct conn *c, struct sock *sk)
+/* From where to where. */
+static __always_inline void copy_ends(struct conn *c, struct sock *sk)
 {
 	struct sock_common *k = &sk->__sk_common;
 
@@ -135,8 +145,13 @@ static __always_inline void copy_identity(struct conn *c, struct sock *sk)
 	c->rport = bpf_ntohs(k->skc_dport);
 	copy_addr(c->laddr, k, false);
 	copy_addr(c->raddr, k, true);
-	c->netns = k->skc_net.net->ns.inum;
 	c->ifindex = k->skc_bound_dev_if;
+}
+
+static __always_inline void copy_identity(struct conn *c, struct sock *sk)
+{
+	copy_ends(c, sk);
+	c->netns = sk->__sk_common.skc_net.net->ns.inum;
 	c->uid = sk->sk_uid.val;
 	c->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 }
@@ -235,19 +250,36 @@ __noinline long take_slot(void)
 	return slot;
 }
 
-/* Gives a slot back; one that was published leaves the index. */
-__noinline int free_slot(__u32 slot, __u64 cookie)
+/* Takes a slot from its socket, in or out of the index. */
+static __always_inline bool vacate(__u32 slot, __u64 cookie, __u32 phase)
 {
 	struct hot *h = hot_at(slot);
 
 	if (!h)
-		return -1;
+		return false;
 	index_remove(&tt_index, cfg_index_mask, cookie, slot);
-	h->phase = PHASE_FREE;
+	h->phase = phase;
 	h->sk = 0;
 	__sync_lock_test_and_set(&h->cookie, 0);
+	return true;
+}
+
+/* Gives a slot back; one that was published leaves the index. */
+__noinline int free_slot(__u32 slot, __u64 cookie)
+{
+	if (!vacate(slot, cookie, PHASE_FREE))
+		return -1;
 	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
 	return 0;
+}
+
+/*
+ * Likewise, for programs that user space runs: these may sleep, and 6.1 lets nothing
+ * that may sleep use a stack. User space gives it back.
+ */
+__noinline int abandon_slot(__u32 slot, __u64 cookie)
+{
+	return vacate(slot, cookie, PHASE_GONE) ? 0 : -1;
 }
 
 /* From here on sweeps and lookups see the slot. */

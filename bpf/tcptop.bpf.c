@@ -20,6 +20,7 @@
 #include "flow.h"
 #include "udp_send.h"
 #include "udp_recv.h"
+#include "udp_call.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

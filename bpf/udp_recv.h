@@ -14,11 +14,6 @@
 /* How far packets that race for a queue may leave their letters out of order. */
 #define OUT_OF_ORDER 16
 
-static __always_inline struct udp_sock *udp_of(struct sock *sk)
-{
-	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct udp_sock));
-}
-
 static __always_inline bool takes_merged(struct sock *sk)
 {
 	return udp_of(sk)->udp_flags & 1UL << UDP_GRO_BIT;
@@ -38,7 +33,7 @@ static __always_inline void write_letter(struct letter *l, struct sk_buff *skb)
 	}
 	bpf_probe_read_kernel(&port, sizeof(port), udp);
 	l->port = bpf_ntohs(port);
-	l->segs = shared_info(skb)->gso_segs;
+	l->segs = SHARED_READ(skb, gso_segs);
 	if (!l->segs)
 		l->segs = 1;
 }
@@ -50,7 +45,7 @@ static __always_inline bool same_letter(struct letter *a, struct letter *b)
 	return p[0] == q[0] && p[1] == q[1] && p[2] == q[2];
 }
 
-void *bpf_cast_to_kern_ctx(void *obj) __ksym;
+void *bpf_cast_to_kern_ctx(void *obj) __ksym; /* 6.2 */
 
 /*
  * Why this hook: it sees each packet once, with the socket that it is for, just

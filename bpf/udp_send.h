@@ -6,15 +6,27 @@
  */
 #pragma once
 
+/* Cgroup programs may do this in 6.16, but not in 6.12: there udp_call.h counts. */
 static __always_inline struct call *this_call(__u64 flags)
 {
 	return bpf_task_storage_get(&tt_call, bpf_get_current_task_btf(), 0, flags);
+}
+
+static __always_inline struct udp_sock *udp_of(struct sock *sk)
+{
+	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct udp_sock));
 }
 
 static __always_inline struct skb_shared_info *shared_info(struct sk_buff *skb)
 {
 	return bpf_rdonly_cast(skb->head + skb->end, bpf_core_type_id_kernel(struct skb_shared_info));
 }
+
+/* A member of what udp_of() or shared_info() finds, also where the kernel has no cast. */
+#define UDP_READ(sk, member) (CAN_CAST ? udp_of(sk)->member : BPF_CORE_READ((struct udp_sock *)(sk), member))
+#define SHARED_READ(skb, member)               \
+	(CAN_CAST ? shared_info(skb)->member : \
+		    BPF_CORE_READ((struct skb_shared_info *)((skb)->head + (skb)->end), member))
 
 /* The peer that a connected socket has; false for an unconnected one. */
 static __always_inline bool connected_peer(struct sock *sk, __u8 *addr, __u16 *port)
@@ -63,6 +75,28 @@ static __always_inline void find_peer(struct sock *sk, struct call *call, __u64 
 		*to = *corked;
 }
 
+/* Counts what a call has sent. pending and cork_len are the socket's, after it. */
+static __always_inline void count_sent(struct sock *sk, __u64 cookie, struct call *call, struct peer *to, __u32 ret,
+				       bool pending, __u32 cork_len)
+{
+	struct flow *f;
+	__u32 n;
+
+	if (pending)
+		bpf_map_update_elem(&tt_corked, &cookie, to, BPF_ANY);
+	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
+	if (!f)
+		return;
+	n = datagrams_begun(f, pending, cork_len, ret);
+	if (call && call->gso_segs) {
+		if (call->gso_sk == (__u64)sk)
+			n = call->gso_segs;
+		call->gso_segs = 0;
+	}
+	__sync_fetch_and_add(&f->tx_bytes, ret);
+	__sync_fetch_and_add(&f->tx_packets, n);
+}
+
 /*
  * Why this hook: the return value of every send on every socket, from write(2) to
  * io_uring, with the socket (call_trace_sock_send_length, net/socket.c, since 6.3).
@@ -71,36 +105,21 @@ static __always_inline void find_peer(struct sock *sk, struct call *call, __u64 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 {
-	struct udp_sock *up;
 	struct peer to = {};
+	struct udp_sock *up;
 	struct call *call;
-	struct flow *f;
-	__u32 cork_len, n;
 	__u64 cookie;
-	bool pending;
 
 	if (sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	up = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct udp_sock));
-	pending = up->pending;
-	cork_len = up->inet.cork.base.length;
+	up = udp_of(sk);
 	cookie = lasting_cookie(sk);
 	call = this_call(0);
 	find_peer(sk, call, cookie, &to);
-	if (ret < 0)
-		return 0;
-	if (pending)
-		bpf_map_update_elem(&tt_corked, &cookie, &to, BPF_ANY);
-	f = flow_of(sk, cookie, to.addr, to.port, OWNER_CONNECT);
-	if (!f)
-		return 0;
-	n = datagrams_begun(f, pending, cork_len, ret);
-	if (call && call->gso_segs && call->gso_cookie == cookie) {
-		n = call->gso_segs;
+	if (ret >= 0)
+		count_sent(sk, cookie, call, &to, ret, up->pending, up->inet.cork.base.length);
+	else if (call)
 		call->gso_segs = 0;
-	}
-	__sync_fetch_and_add(&f->tx_bytes, ret);
-	__sync_fetch_and_add(&f->tx_packets, n);
 	return 0;
 }
 
@@ -113,19 +132,17 @@ SEC("tp_btf/net_dev_queue")
 int BPF_PROG(tt_dev_queue, struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
-	struct skb_shared_info *info;
 	struct call *call;
 
 	if (!sk || sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	info = shared_info(skb);
-	if (!(info->gso_type & SKB_GSO_UDP_L4))
+	if (!(SHARED_READ(skb, gso_type) & SKB_GSO_UDP_L4))
 		return 0;
 	call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!call)
 		return 0;
-	call->gso_cookie = cookie_of(sk);
-	call->gso_segs = info->gso_segs;
+	call->gso_sk = (__u64)sk; /* its cookie may not be there yet, and cannot be asked for here */
+	call->gso_segs = SHARED_READ(skb, gso_segs);
 	return 0;
 }
 

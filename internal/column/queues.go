@@ -13,8 +13,10 @@ func queueFields() []Column {
 			Help: "Bytes written and not yet acknowledged (TCP: tcp_sock.write_seq - snd_una) or not yet sent (UDP: sock.sk_wmem_alloc).",
 			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.SendQueue) })},
 		{Name: "unsent_bytes", Title: "UNSENT", Kind: Bytes, Width: 7, Unit: "bytes",
-			Help: "Bytes written and not yet sent for the first time (tcp_sock.write_seq - snd_nxt).",
-			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.Unsent) })},
+			Help: "Bytes written and not yet sent for the first time (tcp_sock.write_seq - snd_nxt); missing for UDP.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				return int64(r.Unsent), r.Has&conn.HasQueues != 0 && r.Proto != conn.UDP
+			}},
 		{Name: "recv_queue", Title: "RECVQ", Kind: Bytes, Width: 7, Unit: "bytes",
 			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: sock.sk_rmem_alloc).",
 			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.RecvQueue) })},

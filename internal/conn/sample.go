@@ -32,6 +32,7 @@ type Loss struct {
 	QueueFull   uint64 // closed connections that found no room in user space
 	FlowsFull   uint64 // datagrams of UDP flows that found no room in the kernel's table
 	Stale       uint64 // slots whose socket went away while it was read; read again next tick
+	Skipped     uint64 // events for which the kernel ran no hook, being inside it already; ends are found out later
 	MissedTicks uint64 // ticks that could not be taken in time
 	TotalsFull  uint64 // lost rows that not even the sums by owner had room for
 	RowsFull    uint64 // connections beyond the table's bound in user space

@@ -92,7 +92,7 @@ func BenchmarkMemory(b *testing.B) {
 	perConn := []string{"tt_hot", "tt_slots", "tt_changed", "tt_index", "tt_free"}
 	perFlow := []string{"tt_flows", "tt_flow_index", "tt_flow_free"}
 	var fixed uint64
-	for name, m := range p.coll.Maps {
+	for name, m := range p.obj.maps.Maps {
 		if !slices.Contains(perConn, name) && !slices.Contains(perFlow, name) {
 			fixed += mapBytes(b, m)
 		}
@@ -105,7 +105,7 @@ func BenchmarkMemory(b *testing.B) {
 
 func sumBytes(b *testing.B, p *Probe, names []string) (sum uint64) {
 	for _, name := range names {
-		sum += mapBytes(b, p.coll.Maps[name])
+		sum += mapBytes(b, p.obj.maps.Maps[name])
 	}
 	return sum
 }

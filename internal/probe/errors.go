@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -25,28 +26,80 @@ func (e *PermissionError) Error() string {
 
 func (e *PermissionError) Unwrap() error { return e.Err }
 
-// UnsupportedError says what this kernel lacks.
+// UnsupportedError says what this kernel lacks, in one line.
 type UnsupportedError struct {
-	What string
-	Err  error
+	What   string
+	Detail string // what the kernel said to it, over many lines: for bug reports
+	Err    error
 }
 
 func (e *UnsupportedError) Error() string { return "this kernel lacks " + e.What }
 
 func (e *UnsupportedError) Unwrap() error { return e.Err }
 
-// classify turns what the kernel said into who can do something about it.
-func classify(doing string, err error) error {
-	var ve *ebpf.VerifierError
+// refused says of what the kernel did not take who can do something about it.
+func refused(t *tier, err error) error {
+	said := verdicts(err)
 	switch {
-	case errors.As(err, &ve):
-		return &UnsupportedError{What: fmt.Sprintf("something that tcptop's programs need (%s: %v)", doing, ve), Err: err}
-	case errors.Is(err, fs.ErrPermission):
-		return &PermissionError{Err: fmt.Errorf("%s: %w", doing, err)}
-	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTSUP):
-		return &UnsupportedError{What: fmt.Sprintf("what %s needs (%v)", doing, err), Err: err}
+	case unreadable.MatchString(said): // security_locked_down(LOCKDOWN_BPF_READ_KERNEL)
+		return &PermissionError{Err: errors.New("lockdown is at confidentiality, where programs may not read the kernel's memory")}
+	case !objected(err) && errors.Is(err, fs.ErrPermission):
+		return &PermissionError{Err: errors.New(oneLine(err))}
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return &UnsupportedError{
+		What:   fmt.Sprintf("what measuring %s needs (%s; %s or newer has it)", t.name, oneLine(err), t.needs),
+		Detail: said,
+		Err:    err,
+	}
+}
+
+// unreadable is how the verifier words it, up to 6.1 and after.
+var unreadable = regexp.MustCompile(`(unknown func|cannot use helper) bpf_probe_read(_kernel)?#`)
+
+// hookError says which hook the kernel refused, in one line.
+type hookError struct {
+	program string
+	err     error
+}
+
+func (e *hookError) Error() string { return e.program + ": " + e.reason() }
+
+func (e *hookError) reason() string {
+	if ve, ok := errors.AsType[*ebpf.VerifierError](e.err); ok { // its text quotes the log
+		return ve.Cause.Error()
+	}
+	if errors.Is(e.err, unix.EPERM) { // its text guesses
+		return unix.EPERM.Error()
+	}
+	return strings.TrimPrefix(oneLine(e.err), "program "+e.program+": ")
+}
+
+func (e *hookError) Unwrap() error { return e.err }
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// objected reports whether the verifier read a program and found fault with it.
+func objected(err error) bool {
+	ve, ok := errors.AsType[*ebpf.VerifierError](err)
+	return ok && len(ve.Log) > 0
+}
+
+// verdicts is what the verifier said to each program in err.
+func verdicts(err error) string {
+	switch e := err.(type) { //nolint:errorlint // walks the tree itself
+	case *hookError:
+		if ve, ok := errors.AsType[*ebpf.VerifierError](e.err); ok {
+			return fmt.Sprintf("%s: %+v\n", e.program, ve)
+		}
+		return fmt.Sprintf("%s: %v\n", e.program, e.err)
+	case interface{ Unwrap() []error }:
+		var all strings.Builder
+		for _, err := range e.Unwrap() {
+			all.WriteString(verdicts(err))
+		}
+		return all.String()
+	}
+	return err.Error() + "\n"
 }
 
 // wanted are the capabilities without which nothing can be loaded or attached.
@@ -76,16 +129,13 @@ func ownCapabilities() (*capabilities, error) {
 	return &c, nil
 }
 
-// check returns a *PermissionError that names what is missing.
-func (c *capabilities) check() error {
+// missing names the wanted capabilities that are not there.
+func (c *capabilities) missing() []string {
 	var missing []string
 	for _, w := range wanted {
 		if !c.has(w.bit) && !(w.admin && c.has(unix.CAP_SYS_ADMIN)) {
 			missing = append(missing, w.name)
 		}
 	}
-	if len(missing) > 0 {
-		return &PermissionError{Missing: missing}
-	}
-	return nil
+	return missing
 }

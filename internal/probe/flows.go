@@ -14,6 +14,7 @@ import (
 // flowTable is the kernel's table of UDP flows, shared with the programs.
 type flowTable struct {
 	prog   *ebpf.Program // nil when UDP is not measured
+	free   *ebpf.Map     // stack of places that were used and are nobody's
 	flows  []tcptopFlow
 	mapped []byte
 	seen   []movement          // by slot: what it was when it was last read
@@ -26,9 +27,10 @@ type movement struct {
 	at                  int64 // monotonic ns of that sample
 }
 
-func mapFlows(coll *ebpf.Collection, udp bool) (*flowTable, error) {
-	t := &flowTable{older: map[uint64]struct{}{}}
-	if !udp {
+// mapFlows maps the flows that age takes out; nil where UDP is not measured.
+func mapFlows(coll *ebpf.Collection, age *ebpf.Program) (*flowTable, error) {
+	t := &flowTable{prog: age, free: coll.Maps["tt_flow_free"], older: map[uint64]struct{}{}}
+	if age == nil {
 		return t, nil
 	}
 	m := coll.Maps["tt_flows"]
@@ -36,7 +38,7 @@ func mapFlows(coll *ebpf.Collection, udp bool) (*flowTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.prog, t.flows, t.mapped = coll.Programs["tt_age_flows"], flows, mem
+	t.flows, t.mapped = flows, mem
 	t.seen = make([]movement, len(flows))
 	return t, nil
 }
@@ -65,9 +67,10 @@ func (t *flowTable) age(used uint64) error {
 	return nil
 }
 
-// read appends the flows that moved to conns and those that are final to closed;
-// one that did not move for longer than idle is marked to be taken out.
-func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, closed []conn.Conn) (moved, ended []conn.Conn) {
+// read appends the flows that moved to conns and those that are final to closed,
+// whose places it gives back; one that did not move for longer than idle is marked
+// to be taken out.
+func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, closed []conn.Conn) (moved, ended []conn.Conn, err error) {
 	for i := range t.flows[:min(used, uint64(len(t.flows)))] {
 		f, seen := &t.flows[i], &t.seen[i]
 		key, phase := atomic.LoadUint64(&f.Key), atomic.LoadUint32(&f.Phase)
@@ -95,11 +98,26 @@ func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, clos
 		if phase == phaseDead {
 			c.Reason = conn.Idle
 			closed = append(closed, c)
+			*seen = movement{} // whoever comes here next may have moved as much
+			if err := t.release(uint32(i)); err != nil {
+				return conns, closed, err
+			}
 			continue
 		}
 		conns = append(conns, c)
 	}
-	return conns, closed
+	return conns, closed, nil
+}
+
+// release gives the place of a flow back that has left the index a tick ago: nobody
+// counts into it any more.
+func (t *flowTable) release(place uint32) error {
+	atomic.StoreUint64(&t.flows[place].Key, 0)
+	atomic.StoreUint32(&t.flows[place].Phase, phaseFree)
+	if err := t.free.Put(nil, place); err != nil {
+		return fmt.Errorf("give place %d back: %w", place, err)
+	}
+	return nil
 }
 
 // decode fills c from f; false when the flow went meanwhile.

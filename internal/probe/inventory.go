@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"runtime"
 	"time"
 	"unsafe"
@@ -30,10 +31,10 @@ const threadsEvery = 8
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
 type inventory struct {
-	coll   *ebpf.Collection
-	owners *link.Iter
-	tcp    *link.Iter
-	buf    []byte
+	listUDP *ebpf.Variable
+	owners  *link.Iter // nil where there is none
+	tcp     *link.Iter // likewise
+	buf     []byte
 
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
@@ -56,36 +57,16 @@ type sighting struct {
 	owned bool
 }
 
-func newInventory(coll *ebpf.Collection) *inventory {
+func newInventory(listUDP *ebpf.Variable, owners, tcp *link.Iter) *inventory {
 	return &inventory{
-		coll:       coll,
+		listUDP:    listUDP,
+		owners:     owners,
+		tcp:        tcp,
 		buf:        make([]byte, 64<<10),
 		minis:      map[conn.ID]sighting{},
 		left:       map[uint64]heir{},
 		leftBefore: map[uint64]heir{},
 	}
-}
-
-func (v *inventory) Close() error {
-	var errs []error
-	for _, it := range []*link.Iter{v.owners, v.tcp} {
-		if it != nil {
-			errs = append(errs, it.Close())
-		}
-	}
-	v.owners, v.tcp = nil, nil
-	return errors.Join(errs...)
-}
-
-func (v *inventory) iter(it **link.Iter, prog string) (*link.Iter, error) {
-	if *it == nil {
-		l, err := link.AttachIter(link.IterOptions{Program: v.coll.Programs[prog]})
-		if err != nil {
-			return nil, classify("attach "+prog, err)
-		}
-		*it = l
-	}
-	return *it, nil
 }
 
 // ownersDue reports whether the pass over all processes' files may run again.
@@ -94,15 +75,15 @@ func (v *inventory) ownersDue(now int64) bool { return now >= v.nextOwners }
 // runOwners walks every process' files: sockets without an owner get one, unknown
 // sockets a slot. The cookies of UDP sockets go to udp, if that is not nil.
 func (v *inventory) runOwners(udp map[uint64]struct{}) error {
-	it, err := v.iter(&v.owners, "tt_owners")
-	if err != nil {
-		return err
+	if v.owners == nil {
+		v.nextOwners = math.MaxInt64
+		return nil
 	}
-	if err := v.coll.Variables["list_udp"].Set(udp != nil); err != nil {
+	if err := v.listUDP.Set(udp != nil); err != nil {
 		return fmt.Errorf("set list_udp: %w", err)
 	}
 	cost, err := costOf(func() error {
-		return v.each(it, "", 8, func(rec []byte) {
+		return v.each(v.owners, "", 8, func(rec []byte) {
 			if udp != nil {
 				udp[*(*uint64)(unsafe.Pointer(unsafe.SliceData(rec)))] = struct{}{}
 			}
@@ -164,13 +145,13 @@ func (v *inventory) tcpDue(now int64) bool { return now >= v.nextTCP }
 // runTCP walks the TCP sockets of every network namespace: those with counters get
 // a slot; new small ones are appended to conns, and those that went to gone.
 func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn.Conn, []conn.ID, error) {
-	it, err := v.iter(&v.tcp, "tt_inventory")
-	if err != nil {
-		return conns, gone, err
-	}
 	v.round++
+	if v.tcp == nil {
+		v.nextTCP = math.MaxInt64
+		return conns, gone, nil
+	}
 	cost, err := costOf(func() error {
-		return v.eachMini(it, func(m *tcptopMini) { conns = v.addMini(m, limit, conns) })
+		return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) })
 	})
 	if err != nil {
 		return conns, gone, err
@@ -189,13 +170,13 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 
 // eachMini runs the iterator in every network namespace. The hooks hold for all of
 // them, later ones too: a pass only finds what no hook tells.
-func (v *inventory) eachMini(it *link.Iter, use func(*tcptopMini)) error {
+func (v *inventory) eachMini(use func(*tcptopMini)) error {
 	all, err := namespaces((v.round-1)%threadsEvery == 0)
 	if err != nil {
 		return err
 	}
 	for _, path := range all {
-		err := v.each(it, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
+		err := v.each(v.tcp, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
 			use((*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec))))
 		})
 		switch {

@@ -27,40 +27,50 @@ type Config struct {
 type Probe struct {
 	cfg     Config
 	every   atomic.Int64 // ns between samples
-	coll    *ebpf.Collection
-	links   []link.Link
+	obj     *object
+	sets    []*set
 	slots   *slotTable
 	flows   *flowTable
 	ring    *ring
 	inv     *inventory
+	udpTier string // the name of the one that is used
 	missing []string
 }
 
-// programs by what they are for.
-var (
-	tcpPrograms    = []string{"tt_set_state", "tt_destroy_sock"}
-	udpPrograms    = []string{"tt_send_length", "tt_recv_length", "tt_dev_queue", "tt_fail_queue"}
-	cgroupPrograms = []string{"tt_sendmsg4", "tt_sendmsg6", "tt_recvmsg4", "tt_recvmsg6", "tt_ingress"}
-)
-
 // Open loads the object and attaches its hooks. Traffic is counted from here on.
 // Errors are *PermissionError, *UnsupportedError, or what the system said.
-func Open(cfg Config) (_ *Probe, err error) {
+func Open(cfg Config) (*Probe, error) {
+	spec, err := loadTcptop()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded object: %w", err)
+	}
+	return openObject(cfg, spec)
+}
+
+func openObject(cfg Config, spec *ebpf.CollectionSpec) (_ *Probe, err error) {
 	caps, err := ownCapabilities()
 	if err != nil {
 		return nil, err
 	}
-	if err := caps.check(); err != nil {
-		return nil, err
+	if missing := caps.missing(); len(missing) > 0 {
+		return nil, &PermissionError{Missing: missing}
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return nil, &UnsupportedError{What: "type information (BTF, /sys/kernel/btf/vmlinux)", Err: err}
 	}
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, classify("raise the limit of locked memory", err)
+	// The library reads it before each bpf(2), to look for bpffs.
+	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
+		return nil, &UnsupportedError{What: "a mounted /proc", Err: err}
+	}
+	if err := try(); err != nil {
+		return nil, err
+	}
+	if err := rlimit.RemoveMemlock(); err != nil { // before 5.11 maps were locked memory
+		return nil, &PermissionError{Err: fmt.Errorf("raise the limit of locked memory: %w", err)}
 	}
 	p := &Probe{cfg: cfg}
 	p.SetInterval(cfg.Interval)
+	p.tellNamespaces()
 	if cfg.TCP && !caps.has(unix.CAP_SYS_ADMIN) {
 		p.missing = append(p.missing, "sockets that no process holds in other network namespaces (CAP_SYS_ADMIN)")
 	}
@@ -69,10 +79,7 @@ func Open(cfg Config) (_ *Probe, err error) {
 			err = errors.Join(err, p.Close())
 		}
 	}()
-	if err := p.load(); err != nil {
-		return nil, err
-	}
-	if err := p.attach(); err != nil {
+	if err := p.load(spec); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -85,99 +92,125 @@ func (p *Probe) SetInterval(d time.Duration) { p.every.Store(int64(d)) }
 // Missing says what is not measured here, a clause for each; empty when all is.
 func (p *Probe) Missing() []string { return p.missing }
 
-func (p *Probe) load() error {
+// Skipped counts the events that the kernel kept from the hooks so far. It is 0 where
+// tracepoints are not preempted, which was so up to Linux 6.18 and is not in 7.3.
+func (p *Probe) Skipped() (sum uint64, _ error) {
+	for _, s := range p.sets {
+		n, err := s.skipped()
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	size := p.cfg.MaxConns
 	if size <= 0 {
 		size = defaultMaxConns()
 	}
-	err := p.loadPrograms(size)
-	if err != nil && p.cfg.UDP {
-		// UDP's hooks ask for more than TCP's: without them there is still most of it.
-		p.cfg.UDP = false
-		if p.loadPrograms(size) == nil {
-			p.missing = append(p.missing, fmt.Sprintf("UDP (%v)", err))
-			err = nil
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if p.slots, err = mapSlots(p.coll, size); err != nil {
-		return err
-	}
-	if p.flows, err = mapFlows(p.coll, p.cfg.UDP); err != nil {
-		return err
-	}
-	if p.ring, err = openRing(p.coll.Maps["tt_ring"], size); err != nil {
-		return err
-	}
-	p.inv = newInventory(p.coll)
-	return nil
-}
-
-// loadPrograms loads the object for the configuration as it is now.
-func (p *Probe) loadPrograms(size int) error {
-	spec, err := loadTcptop()
-	if err != nil {
-		return fmt.Errorf("read the embedded object: %w", err)
-	}
-	if !p.cfg.UDP {
-		for _, name := range slices.Concat(udpPrograms, cgroupPrograms) {
-			delete(spec.Programs, name)
-		}
-	}
 	if err := setSizes(spec, size, p.cfg.UDP); err != nil {
 		return err
 	}
-	p.coll, err = ebpf.NewCollection(spec)
-	if err != nil {
-		return classify("load the programs", err)
+	if p.obj, err = newObject(spec); err != nil {
+		return refused(&tcpTier, err)
 	}
-	return nil
+	if err := p.start(); err != nil {
+		return err
+	}
+	if p.slots, err = mapSlots(p.obj.maps, p.program("tt_sweep"), size); err != nil {
+		return err
+	}
+	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
+		return err
+	}
+	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], size)
+	return err
 }
 
-func (p *Probe) attach() error {
-	var names []string
-	if p.cfg.TCP {
-		names = append(names, tcpPrograms...)
-	}
-	if p.cfg.UDP {
-		names = append(names, udpPrograms...)
-	}
-	for _, name := range names {
-		l, err := link.AttachTracing(link.TracingOptions{Program: p.coll.Programs[name]})
-		if err != nil {
-			return classify("attach "+name, err)
+// start loads and attaches what is asked for: UDP beside TCP, since the kernel takes
+// long to verify both.
+func (p *Probe) start() error {
+	var udp started
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if p.cfg.UDP {
+			udp.sets, udp.tier, udp.err = p.obj.startFirst(udpTiers)
 		}
-		p.links = append(p.links, l)
-	}
-	if p.cfg.UDP {
-		return p.attachCgroup()
-	}
-	return nil
-}
-
-// attachCgroup hooks the sends that name their peer, at the root of the cgroup2
-// hierarchy, so for every process.
-func (p *Probe) attachCgroup() error {
-	root, err := cgroupRoot()
-	if err != nil {
-		p.missing = append(p.missing, "the remote of unconnected UDP sends ("+err.Error()+")")
+	}()
+	err := p.startTCP()
+	<-done
+	p.sets = append(p.sets, udp.sets...)
+	switch {
+	case err != nil || !p.cfg.UDP:
+		return err
+	case udp.err != nil && !p.cfg.TCP:
+		return refused(&udpTiers[0], udp.err)
+	case udp.err != nil:
+		p.cfg.UDP = false
+		p.missing = append(p.missing, "UDP, whose programs this kernel refuses ("+oneLine(udp.err)+")")
 		return nil
 	}
-	attach := map[string]ebpf.AttachType{
-		"tt_sendmsg4": ebpf.AttachCGroupUDP4Sendmsg,
-		"tt_sendmsg6": ebpf.AttachCGroupUDP6Sendmsg,
-		"tt_recvmsg4": ebpf.AttachCGroupUDP4Recvmsg,
-		"tt_recvmsg6": ebpf.AttachCGroupUDP6Recvmsg,
-		"tt_ingress":  ebpf.AttachCGroupInetIngress,
+	p.udpTier = udp.tier.name
+	if udp.tier.lacks != "" {
+		p.missing = append(p.missing, udp.tier.lacks)
 	}
-	for _, name := range cgroupPrograms {
-		l, err := link.AttachCgroup(link.CgroupOptions{Path: root, Attach: attach[name], Program: p.coll.Programs[name]})
-		if err != nil {
-			return classify("attach "+name+" to "+root, err)
+	return nil
+}
+
+type started struct {
+	sets []*set
+	tier *tier
+	err  error
+}
+
+// startTCP starts TCP's hooks and the passes, which UDP needs too: at once, or those
+// that this kernel takes.
+func (p *Probe) startTCP() error {
+	wanted := []hook{ownersPass}
+	if p.cfg.TCP {
+		wanted = slices.Concat(tcpTier.hooks, passes)
+	}
+	s, err := p.obj.start(wanted...)
+	if err == nil {
+		p.sets = append(p.sets, s)
+		p.inv = newInventory(p.obj.maps.Variables["list_udp"], s.iters[ownersPass.program], s.iters[tcpPass.program])
+		return nil
+	}
+	if p.cfg.TCP {
+		if s, err = p.obj.start(tcpTier.hooks...); err != nil {
+			return refused(&tcpTier, err)
 		}
-		p.links = append(p.links, l)
+		p.sets = append(p.sets, s)
+	}
+	owners := p.startPass(ownersPass)
+	var tcp *link.Iter
+	if p.cfg.TCP {
+		tcp = p.startPass(tcpPass)
+	}
+	p.inv = newInventory(p.obj.maps.Variables["list_udp"], owners, tcp)
+	return nil
+}
+
+// startPass starts one iterator; nil where there is none, which is noted.
+func (p *Probe) startPass(h hook) *link.Iter {
+	s, err := p.obj.start(h)
+	if err != nil {
+		p.missing = append(p.missing, h.what+" ("+oneLine(err)+")")
+		return nil
+	}
+	p.sets = append(p.sets, s)
+	return s.iters[h.program]
+}
+
+// program is one that was loaded, or nil.
+func (p *Probe) program(name string) *ebpf.Program {
+	for _, s := range p.sets {
+		if prog := s.programs[name]; prog != nil {
+			return prog
+		}
 	}
 	return nil
 }
@@ -185,14 +218,10 @@ func (p *Probe) attachCgroup() error {
 // Close detaches and unloads everything. It may be called more than once.
 func (p *Probe) Close() error {
 	var errs []error
-	if p.inv != nil {
-		errs = append(errs, p.inv.Close())
-		p.inv = nil
+	for _, s := range p.sets {
+		errs = append(errs, s.Close())
 	}
-	for _, l := range p.links {
-		errs = append(errs, l.Close())
-	}
-	p.links = nil
+	p.sets = nil
 	if p.ring != nil {
 		errs = append(errs, p.ring.Close())
 		p.ring = nil
@@ -205,9 +234,9 @@ func (p *Probe) Close() error {
 		errs = append(errs, p.flows.Close())
 		p.flows = nil
 	}
-	if p.coll != nil {
-		p.coll.Close()
-		p.coll = nil
+	if p.obj != nil {
+		p.obj.maps.Close()
+		p.obj = nil
 	}
 	return errors.Join(errs...)
 }

@@ -25,7 +25,11 @@ type sampler struct {
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
 	missed  uint64
+	count   int64 // monotonic ns at which skipped events are counted again
 }
+
+// skippedEvery is how often the kernel's statistics are asked for, a call per program.
+const skippedEvery = int64(time.Second)
 
 // maxRest is how rarely the owner of a connection is looked for that stands still
 // and that nobody was found to hold, such as the kernel's own.
@@ -112,7 +116,11 @@ func (s *sampler) take() error {
 		if err := s.flows.age(used); err != nil {
 			return err
 		}
-		s.out.Conns, s.out.Closed = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
+		var err error
+		s.out.Conns, s.out.Closed, err = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
+		if err != nil {
+			return err
+		}
 	}
 	return s.loss()
 }
@@ -127,7 +135,7 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	if err != nil {
 		return err
 	}
-	searched := false
+	searched := s.inv.owners == nil // nobody will be found
 	if s.inv.ownersDue(now) && s.ownersWanted(changed, now) {
 		if err := s.inv.runOwners(nil); err != nil {
 			return err
@@ -182,6 +190,9 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 		if s.slots.owned(slot) {
 			delete(s.unowned, slot)
 		} else {
+			if _, known := s.unowned[slot]; !known && !searched {
+				s.rest, s.again = 0, 0 // it may stand still from now on: look for its owner as soon as that is due
+			}
 			s.unowned[slot] = c.ID.Cookie
 		}
 	case phasePending:
@@ -222,13 +233,21 @@ func (s *sampler) loss() error {
 	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale
 	l.MissedTicks = s.missed
+	if s.out.Mono >= s.count || s.out.Last {
+		s.count = s.out.Mono + skippedEvery
+		skipped, err := s.Skipped()
+		if err != nil {
+			return err
+		}
+		l.Skipped = skipped
+	}
 	if l.RingFull == 0 && l.QueueFull == 0 {
 		return nil
 	}
 	s.out.Totals = s.ring.ownTotals(s.out.Totals[:0])
 	var key tcptopOwnerKey
 	var sum tcptopOwnerTotal
-	it := s.coll.Maps["tt_totals"].Iterate()
+	it := s.obj.maps.Maps["tt_totals"].Iterate()
 	for it.Next(&key, &sum) {
 		s.out.Totals = append(s.out.Totals, conn.OwnerTotal{
 			PID: key.Tgid, UID: key.Uid, Cgroup: key.Cgroup, Comm: name(&key.Comm),

@@ -20,6 +20,7 @@ const (
 	phaseIdle
 	phaseDying
 	phaseDead
+	phaseGone
 )
 
 // sweepChunk is how many slots one run of the sweep looks at: a few milliseconds,
@@ -29,6 +30,7 @@ const sweepChunk = 1 << 16
 // slotTable is the kernel's table of TCP sockets, shared with the programs.
 type slotTable struct {
 	prog     *ebpf.Program
+	free     *ebpf.Map // stack of slots that were used and are nobody's
 	hot      []tcptopHot
 	slots    []tcptopConn
 	changed  []uint32
@@ -37,8 +39,8 @@ type slotTable struct {
 	stale    uint64
 }
 
-func mapSlots(coll *ebpf.Collection, n int) (_ *slotTable, err error) {
-	t := &slotTable{prog: coll.Programs["tt_sweep"]}
+func mapSlots(coll *ebpf.Collection, sweep *ebpf.Program, n int) (_ *slotTable, err error) {
+	t := &slotTable{prog: sweep, free: coll.Maps["tt_free"]}
 	var mem []byte
 	if t.hot, mem, err = mapArray[tcptopHot](coll.Maps["tt_hot"], n); err != nil {
 		return nil, err
@@ -78,14 +80,34 @@ func (t *slotTable) Close() error {
 func (t *slotTable) sweep() ([]uint32, error) {
 	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
 	args := tcptopSweepArgs{}
+	var gone uint64
 	for args.Start = 0; uint64(args.Start) < used; args.Start += sweepChunk {
 		args.N = uint32(min(sweepChunk, used-uint64(args.Start)))
 		if err := runSweep(t.prog, &args); err != nil {
 			return nil, fmt.Errorf("sweep the slot table: %w", err)
 		}
 		t.stale += uint64(args.Stale)
+		gone += uint64(args.Gone)
 	}
-	return t.changed[:args.Changed], nil
+	changed := t.changed[:args.Changed]
+	if gone == 0 {
+		return changed, nil
+	}
+	return changed, t.release(changed)
+}
+
+// release gives the slots back that the sweep has given up.
+func (t *slotTable) release(changed []uint32) error {
+	for _, slot := range changed {
+		if t.phase(slot) != phaseGone {
+			continue
+		}
+		atomic.StoreUint32(&t.hot[slot].Phase, phaseFree)
+		if err := t.free.Put(nil, slot); err != nil {
+			return fmt.Errorf("give slot %d back: %w", slot, err)
+		}
+	}
+	return nil
 }
 
 // runSweep runs a syscall program over args, which it may change.

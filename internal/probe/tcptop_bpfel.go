@@ -159,52 +159,58 @@ type tcptopSweepArgs struct {
 	N       uint32
 	Changed uint32
 	Stale   uint32
+	Gone    uint32
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcptopMapTtCall         = "tt_call"
-	tcptopMapTtChanged      = "tt_changed"
-	tcptopMapTtClaims       = "tt_claims"
-	tcptopMapTtCorked       = "tt_corked"
-	tcptopMapTtFlowFree     = "tt_flow_free"
-	tcptopMapTtFlowIndex    = "tt_flow_index"
-	tcptopMapTtFlows        = "tt_flows"
-	tcptopMapTtFree         = "tt_free"
-	tcptopMapTtHot          = "tt_hot"
-	tcptopMapTtIndex        = "tt_index"
-	tcptopMapTtLate         = "tt_late"
-	tcptopMapTtMail         = "tt_mail"
-	tcptopMapTtRing         = "tt_ring"
-	tcptopMapTtSlots        = "tt_slots"
-	tcptopMapTtTotals       = "tt_totals"
-	tcptopProgTtAgeFlows    = "tt_age_flows"
-	tcptopProgTtDestroySock = "tt_destroy_sock"
-	tcptopProgTtDevQueue    = "tt_dev_queue"
-	tcptopProgTtFailQueue   = "tt_fail_queue"
-	tcptopProgTtIngress     = "tt_ingress"
-	tcptopProgTtInventory   = "tt_inventory"
-	tcptopProgTtOwners      = "tt_owners"
-	tcptopProgTtRecvLength  = "tt_recv_length"
-	tcptopProgTtRecvmsg4    = "tt_recvmsg4"
-	tcptopProgTtRecvmsg6    = "tt_recvmsg6"
-	tcptopProgTtSendLength  = "tt_send_length"
-	tcptopProgTtSendmsg4    = "tt_sendmsg4"
-	tcptopProgTtSendmsg6    = "tt_sendmsg6"
-	tcptopProgTtSetState    = "tt_set_state"
-	tcptopProgTtSweep       = "tt_sweep"
-	tcptopVarCfgFlowMask    = "cfg_flow_mask"
-	tcptopVarCfgFlows       = "cfg_flows"
-	tcptopVarCfgIndexMask   = "cfg_index_mask"
-	tcptopVarCfgRingWake    = "cfg_ring_wake"
-	tcptopVarCfgSlots       = "cfg_slots"
-	tcptopVarListUdp        = "list_udp"
-	tcptopVarTtCounters     = "tt_counters"
-	tcptopVarTypeClosed     = "type_closed"
-	tcptopVarTypeMini       = "type_mini"
-	tcptopVarTypeSweepArgs  = "type_sweep_args"
+	tcptopMapTtCall          = "tt_call"
+	tcptopMapTtChanged       = "tt_changed"
+	tcptopMapTtClaims        = "tt_claims"
+	tcptopMapTtCopy          = "tt_copy"
+	tcptopMapTtCorked        = "tt_corked"
+	tcptopMapTtFlowFree      = "tt_flow_free"
+	tcptopMapTtFlowIndex     = "tt_flow_index"
+	tcptopMapTtFlows         = "tt_flows"
+	tcptopMapTtFree          = "tt_free"
+	tcptopMapTtHot           = "tt_hot"
+	tcptopMapTtIndex         = "tt_index"
+	tcptopMapTtLate          = "tt_late"
+	tcptopMapTtMail          = "tt_mail"
+	tcptopMapTtRing          = "tt_ring"
+	tcptopMapTtSlots         = "tt_slots"
+	tcptopMapTtTotals        = "tt_totals"
+	tcptopProgTtAgeFlows     = "tt_age_flows"
+	tcptopProgTtConsume      = "tt_consume"
+	tcptopProgTtDestroySock  = "tt_destroy_sock"
+	tcptopProgTtDevQueue     = "tt_dev_queue"
+	tcptopProgTtFailQueue    = "tt_fail_queue"
+	tcptopProgTtIngress      = "tt_ingress"
+	tcptopProgTtInventory    = "tt_inventory"
+	tcptopProgTtOwners       = "tt_owners"
+	tcptopProgTtRecvLength   = "tt_recv_length"
+	tcptopProgTtRecvmsg4     = "tt_recvmsg4"
+	tcptopProgTtRecvmsg6     = "tt_recvmsg6"
+	tcptopProgTtSendLength   = "tt_send_length"
+	tcptopProgTtSendmsg4     = "tt_sendmsg4"
+	tcptopProgTtSendmsg6     = "tt_sendmsg6"
+	tcptopProgTtSetState     = "tt_set_state"
+	tcptopProgTtSweep        = "tt_sweep"
+	tcptopProgTtUdpSendmsg   = "tt_udp_sendmsg"
+	tcptopProgTtUdpSendpage  = "tt_udp_sendpage"
+	tcptopProgTtUdpv6Sendmsg = "tt_udpv6_sendmsg"
+	tcptopVarCfgFlowMask     = "cfg_flow_mask"
+	tcptopVarCfgFlows        = "cfg_flows"
+	tcptopVarCfgIndexMask    = "cfg_index_mask"
+	tcptopVarCfgRingWake     = "cfg_ring_wake"
+	tcptopVarCfgSlots        = "cfg_slots"
+	tcptopVarListUdp         = "list_udp"
+	tcptopVarTtCounters      = "tt_counters"
+	tcptopVarTypeClosed      = "type_closed"
+	tcptopVarTypeMini        = "type_mini"
+	tcptopVarTypeSweepArgs   = "type_sweep_args"
 )
 
 // loadTcptop returns the embedded CollectionSpec for tcptop.
@@ -249,21 +255,25 @@ type tcptopSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopProgramSpecs struct {
-	TtAgeFlows    *ebpf.ProgramSpec `ebpf:"tt_age_flows"`
-	TtDestroySock *ebpf.ProgramSpec `ebpf:"tt_destroy_sock"`
-	TtDevQueue    *ebpf.ProgramSpec `ebpf:"tt_dev_queue"`
-	TtFailQueue   *ebpf.ProgramSpec `ebpf:"tt_fail_queue"`
-	TtIngress     *ebpf.ProgramSpec `ebpf:"tt_ingress"`
-	TtInventory   *ebpf.ProgramSpec `ebpf:"tt_inventory"`
-	TtOwners      *ebpf.ProgramSpec `ebpf:"tt_owners"`
-	TtRecvLength  *ebpf.ProgramSpec `ebpf:"tt_recv_length"`
-	TtRecvmsg4    *ebpf.ProgramSpec `ebpf:"tt_recvmsg4"`
-	TtRecvmsg6    *ebpf.ProgramSpec `ebpf:"tt_recvmsg6"`
-	TtSendLength  *ebpf.ProgramSpec `ebpf:"tt_send_length"`
-	TtSendmsg4    *ebpf.ProgramSpec `ebpf:"tt_sendmsg4"`
-	TtSendmsg6    *ebpf.ProgramSpec `ebpf:"tt_sendmsg6"`
-	TtSetState    *ebpf.ProgramSpec `ebpf:"tt_set_state"`
-	TtSweep       *ebpf.ProgramSpec `ebpf:"tt_sweep"`
+	TtAgeFlows     *ebpf.ProgramSpec `ebpf:"tt_age_flows"`
+	TtConsume      *ebpf.ProgramSpec `ebpf:"tt_consume"`
+	TtDestroySock  *ebpf.ProgramSpec `ebpf:"tt_destroy_sock"`
+	TtDevQueue     *ebpf.ProgramSpec `ebpf:"tt_dev_queue"`
+	TtFailQueue    *ebpf.ProgramSpec `ebpf:"tt_fail_queue"`
+	TtIngress      *ebpf.ProgramSpec `ebpf:"tt_ingress"`
+	TtInventory    *ebpf.ProgramSpec `ebpf:"tt_inventory"`
+	TtOwners       *ebpf.ProgramSpec `ebpf:"tt_owners"`
+	TtRecvLength   *ebpf.ProgramSpec `ebpf:"tt_recv_length"`
+	TtRecvmsg4     *ebpf.ProgramSpec `ebpf:"tt_recvmsg4"`
+	TtRecvmsg6     *ebpf.ProgramSpec `ebpf:"tt_recvmsg6"`
+	TtSendLength   *ebpf.ProgramSpec `ebpf:"tt_send_length"`
+	TtSendmsg4     *ebpf.ProgramSpec `ebpf:"tt_sendmsg4"`
+	TtSendmsg6     *ebpf.ProgramSpec `ebpf:"tt_sendmsg6"`
+	TtSetState     *ebpf.ProgramSpec `ebpf:"tt_set_state"`
+	TtSweep        *ebpf.ProgramSpec `ebpf:"tt_sweep"`
+	TtUdpSendmsg   *ebpf.ProgramSpec `ebpf:"tt_udp_sendmsg"`
+	TtUdpSendpage  *ebpf.ProgramSpec `ebpf:"tt_udp_sendpage"`
+	TtUdpv6Sendmsg *ebpf.ProgramSpec `ebpf:"tt_udpv6_sendmsg"`
 }
 
 // tcptopMapSpecs contains maps before they are loaded into the kernel.
@@ -273,6 +283,7 @@ type tcptopMapSpecs struct {
 	TtCall      *ebpf.MapSpec `ebpf:"tt_call"`
 	TtChanged   *ebpf.MapSpec `ebpf:"tt_changed"`
 	TtClaims    *ebpf.MapSpec `ebpf:"tt_claims"`
+	TtCopy      *ebpf.MapSpec `ebpf:"tt_copy"`
 	TtCorked    *ebpf.MapSpec `ebpf:"tt_corked"`
 	TtFlowFree  *ebpf.MapSpec `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
@@ -326,6 +337,7 @@ type tcptopMaps struct {
 	TtCall      *ebpf.Map `ebpf:"tt_call"`
 	TtChanged   *ebpf.Map `ebpf:"tt_changed"`
 	TtClaims    *ebpf.Map `ebpf:"tt_claims"`
+	TtCopy      *ebpf.Map `ebpf:"tt_copy"`
 	TtCorked    *ebpf.Map `ebpf:"tt_corked"`
 	TtFlowFree  *ebpf.Map `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
@@ -345,6 +357,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtCall,
 		m.TtChanged,
 		m.TtClaims,
+		m.TtCopy,
 		m.TtCorked,
 		m.TtFlowFree,
 		m.TtFlowIndex,
@@ -380,26 +393,31 @@ type tcptopVariables struct {
 //
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopPrograms struct {
-	TtAgeFlows    *ebpf.Program `ebpf:"tt_age_flows"`
-	TtDestroySock *ebpf.Program `ebpf:"tt_destroy_sock"`
-	TtDevQueue    *ebpf.Program `ebpf:"tt_dev_queue"`
-	TtFailQueue   *ebpf.Program `ebpf:"tt_fail_queue"`
-	TtIngress     *ebpf.Program `ebpf:"tt_ingress"`
-	TtInventory   *ebpf.Program `ebpf:"tt_inventory"`
-	TtOwners      *ebpf.Program `ebpf:"tt_owners"`
-	TtRecvLength  *ebpf.Program `ebpf:"tt_recv_length"`
-	TtRecvmsg4    *ebpf.Program `ebpf:"tt_recvmsg4"`
-	TtRecvmsg6    *ebpf.Program `ebpf:"tt_recvmsg6"`
-	TtSendLength  *ebpf.Program `ebpf:"tt_send_length"`
-	TtSendmsg4    *ebpf.Program `ebpf:"tt_sendmsg4"`
-	TtSendmsg6    *ebpf.Program `ebpf:"tt_sendmsg6"`
-	TtSetState    *ebpf.Program `ebpf:"tt_set_state"`
-	TtSweep       *ebpf.Program `ebpf:"tt_sweep"`
+	TtAgeFlows     *ebpf.Program `ebpf:"tt_age_flows"`
+	TtConsume      *ebpf.Program `ebpf:"tt_consume"`
+	TtDestroySock  *ebpf.Program `ebpf:"tt_destroy_sock"`
+	TtDevQueue     *ebpf.Program `ebpf:"tt_dev_queue"`
+	TtFailQueue    *ebpf.Program `ebpf:"tt_fail_queue"`
+	TtIngress      *ebpf.Program `ebpf:"tt_ingress"`
+	TtInventory    *ebpf.Program `ebpf:"tt_inventory"`
+	TtOwners       *ebpf.Program `ebpf:"tt_owners"`
+	TtRecvLength   *ebpf.Program `ebpf:"tt_recv_length"`
+	TtRecvmsg4     *ebpf.Program `ebpf:"tt_recvmsg4"`
+	TtRecvmsg6     *ebpf.Program `ebpf:"tt_recvmsg6"`
+	TtSendLength   *ebpf.Program `ebpf:"tt_send_length"`
+	TtSendmsg4     *ebpf.Program `ebpf:"tt_sendmsg4"`
+	TtSendmsg6     *ebpf.Program `ebpf:"tt_sendmsg6"`
+	TtSetState     *ebpf.Program `ebpf:"tt_set_state"`
+	TtSweep        *ebpf.Program `ebpf:"tt_sweep"`
+	TtUdpSendmsg   *ebpf.Program `ebpf:"tt_udp_sendmsg"`
+	TtUdpSendpage  *ebpf.Program `ebpf:"tt_udp_sendpage"`
+	TtUdpv6Sendmsg *ebpf.Program `ebpf:"tt_udpv6_sendmsg"`
 }
 
 func (p *tcptopPrograms) Close() error {
 	return _TcptopClose(
 		p.TtAgeFlows,
+		p.TtConsume,
 		p.TtDestroySock,
 		p.TtDevQueue,
 		p.TtFailQueue,
@@ -414,6 +432,9 @@ func (p *tcptopPrograms) Close() error {
 		p.TtSendmsg6,
 		p.TtSetState,
 		p.TtSweep,
+		p.TtUdpSendmsg,
+		p.TtUdpSendpage,
+		p.TtUdpv6Sendmsg,
 	)
 }
 

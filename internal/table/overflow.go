@@ -101,6 +101,7 @@ func lostSince(before, now conn.Loss) conn.Loss {
 		FlowsFull:   now.FlowsFull - min(now.FlowsFull, before.FlowsFull),
 		TotalsFull:  now.TotalsFull - min(now.TotalsFull, before.TotalsFull),
 		Stale:       now.Stale - min(now.Stale, before.Stale),
+		Skipped:     now.Skipped - min(now.Skipped, before.Skipped),
 		MissedTicks: now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
 		RowsFull:    now.RowsFull - min(now.RowsFull, before.RowsFull),
 	}

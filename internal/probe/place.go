@@ -1,0 +1,36 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// try asks bpf(2) for a map that takes CAP_BPF: the library, refused, blames the limit
+// of locked memory or an old kernel.
+func try() error {
+	const lruHash = 9 // BPF_MAP_TYPE_LRU_HASH, linux/bpf.h
+	attr := struct{ kind, keySize, valueSize, maxEntries uint32 }{lruHash, 4, 4, 1}
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_MAP_CREATE, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	switch errno {
+	case 0:
+		return unix.Close(int(fd))
+	case unix.EPERM, unix.EACCES:
+		return &PermissionError{Err: fmt.Errorf("bpf(2): %w", errno)}
+	case unix.ENOSYS:
+		return &UnsupportedError{What: "bpf(2)", Err: errno}
+	}
+	return nil
+}
+
+// tellNamespaces says what the namespaces of a container hide (include/linux/proc_ns.h).
+func (p *Probe) tellNamespaces() {
+	if l, err := os.Readlink("/proc/self/ns/pid"); err == nil && l != "pid:[4026531836]" {
+		p.missing = append(p.missing, "older sockets of processes outside this pid namespace")
+	}
+	if l, err := os.Readlink("/proc/self/ns/cgroup"); p.cfg.UDP && err == nil && l != "cgroup:[4026531835]" {
+		p.missing = append(p.missing, "the remotes of unconnected UDP sockets outside this cgroup namespace")
+	}
+}
