@@ -59,6 +59,17 @@ func TestEventually(t *testing.T) {
 	}
 }
 
+func TestPatience(t *testing.T) {
+	t.Setenv("TCPTOP_PATIENCE", "")
+	if got := testkit.Patience(time.Second); got != time.Second {
+		t.Errorf("patience of %v", got)
+	}
+	t.Setenv("TCPTOP_PATIENCE", "4")
+	if got := testkit.Patience(time.Second); got != 4*time.Second {
+		t.Errorf("fourfold patience of %v", got)
+	}
+}
+
 func TestBPFObjects(t *testing.T) {
 	testkit.Kernel(t)
 	before := testkit.BPFObjects(t)

@@ -105,7 +105,7 @@ func (w *Workload) Finish() []Truth {
 }
 
 func (w *Workload) limit() {
-	if err := w.out.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := w.out.SetReadDeadline(time.Now().Add(Patience(patience))); err != nil {
 		w.t.Fatalf("deadline: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -141,13 +142,18 @@ func TestReaderLeaves(t *testing.T) {
 func TestHead(t *testing.T) {
 	testkit.Kernel(t)
 	testkit.Tools(t, "bash")
+	load := testkit.Start(t, testkit.NetNS(t), "idle", "-n", "10")
+	load.Ready()
 	for _, format := range []string{"text", "csv", "jsonl"} {
-		c := exec.Command("bash", "-c", `"$0" -d 100ms -o "$1" | head -1; exit "${PIPESTATUS[0]}"`, tcptop(t), format)
-		out, err := c.CombinedOutput()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		c := exec.CommandContext(ctx, "bash", "-c", `"$0" -d 100ms -o "$1" | head -1; exit "${PIPESTATUS[0]}"`, tcptop(t), format)
+		out, err := c.Output()
+		cancel()
 		if err != nil || bytes.Count(out, []byte("\n")) != 1 {
 			t.Errorf("%s: %v\n%s", format, err, out)
 		}
 	}
+	load.Finish()
 }
 
 // TestReaderSleeps leaves more in the pipe than it takes and asks it to stop.

@@ -152,12 +152,18 @@ func TestUDPFlags(t *testing.T) {
 
 // printed requires that a row was printed already.
 func (p *program) printed() error {
+	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.rows) == 0 {
-		return errors.New("no row")
+	if len(p.rows) > 0 {
+		return nil
 	}
-	return nil
+	select {
+	case <-p.done:
+		p.t.Fatal("tcptop has ended without a row")
+	default:
+	}
+	return errors.New("no row")
 }
 
 // TestTicks counts ticks and looks at their times.
@@ -189,6 +195,9 @@ func TestTicks(t *testing.T) {
 			times = append(times, when)
 		}
 		slices.SortFunc(times, time.Time.Compare)
+		if len(times) == 0 {
+			t.Fatalf("%v: no rows", c.args)
+		}
 		all := times[len(times)-1].Sub(times[0])
 		if want := time.Duration(c.ticks-1+missed) * c.tick; len(times) != c.ticks || (all-want).Abs() > c.tick/2 {
 			t.Errorf("%v: %d ticks in %v", c.args, len(times), all)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -18,12 +19,18 @@ import (
 	"tcptop/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == enterArg {
+		fmt.Fprintln(os.Stderr, "enter:", enter(os.Args[2:]))
+		os.Exit(1)
+	}
+	testkit.Main(m)
+}
 
-const (
-	tick     = 100 * time.Millisecond // the shortest interval there is
-	patience = 30 * time.Second       // for a condition that a tick or two should meet
-)
+const tick = 100 * time.Millisecond // the shortest interval there is
+
+// patience is for a condition that a tick or two should meet.
+var patience = testkit.Patience(30 * time.Second)
 
 // seen is all that a watcher has been told so far.
 type seen struct {

@@ -1,0 +1,159 @@
+package diag
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+)
+
+// Config says what to measure.
+type Config struct {
+	Interval   time.Duration // between samples; 100 ms at least
+	TCP, UDP   bool
+	MaxConns   int           // rows that are kept; 0 sizes the table by memory
+	UDPTimeout time.Duration // not used: without counters silence is not known
+	Host       string        // name that samples carry
+}
+
+const (
+	minRows = 64 << 10
+	maxRows = 1 << 20
+	// A row with its share of the index, here and in the table of whoever reads the samples.
+	bytesPerRow = 1024
+)
+
+// Diag is an open collector. One goroutine may take its samples.
+type Diag struct {
+	cfg     Config
+	every   atomic.Int64 // ns between samples
+	buf     []byte       // of all links
+	own     *link        // in our own network namespace
+	roams   bool         // other namespaces may be entered
+	missing []string
+}
+
+// Open asks the kernel whether it answers. Errors are *PermissionError,
+// *UnsupportedError, or what the system said.
+func Open(cfg Config) (_ *Diag, err error) {
+	if cfg.MaxConns <= 0 {
+		cfg.MaxConns = defaultRows()
+	}
+	d := &Diag{cfg: cfg, buf: make([]byte, datagramSize)}
+	d.SetInterval(cfg.Interval)
+	if d.own, err = dial(nil, &d.buf); err != nil {
+		return nil, classify("sock_diag", err)
+	}
+	if err := d.try(d.ping); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	d.roams = capable(unix.CAP_SYS_ADMIN)
+	d.tell()
+	return d, nil
+}
+
+// try drops a protocol that the kernel does not answer for.
+func (d *Diag) try(ping func(conn.Proto) error) error {
+	var tcp, udp error
+	if d.cfg.TCP {
+		tcp = ping(conn.TCP)
+	}
+	if d.cfg.UDP {
+		udp = ping(conn.UDP)
+	}
+	switch {
+	case tcp != nil && (udp != nil || !d.cfg.UDP):
+		return classify("list TCP sockets", tcp)
+	case udp != nil && !d.cfg.TCP:
+		return classify("list UDP sockets", udp)
+	case tcp != nil:
+		d.cfg.TCP = false
+		d.miss("TCP (module tcp_diag: " + reason(tcp) + ")")
+	case udp != nil:
+		d.cfg.UDP = false
+		d.miss("UDP (module udp_diag: " + reason(udp) + ")")
+	}
+	return nil
+}
+
+// ping asks for sockets in a state that few are in.
+func (d *Diag) ping(proto conn.Proto) error {
+	_, err := d.own.ask(dumpRequest(unix.AF_INET, proto, 1<<conn.Listen, 0), netlink.Dump, func([]byte) {})
+	return err
+}
+
+func reason(err error) string {
+	if errors.Is(err, unix.ENOENT) {
+		return "not there"
+	}
+	return err.Error()
+}
+
+// tell says what sock_diag does not know, and what we may not ask.
+func (d *Diag) tell() {
+	if d.cfg.TCP {
+		d.miss("connections shorter than a tick, and what a connection carried after the last tick that saw it")
+	}
+	if d.cfg.UDP {
+		d.miss("bytes and packets of UDP, and the remotes of its unconnected sockets")
+	}
+	if !capable(unix.CAP_SYS_PTRACE) || !capable(unix.CAP_DAC_READ_SEARCH) {
+		d.miss("the processes of other users' sockets (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)")
+	}
+	if !d.roams {
+		d.miss("other network namespaces (CAP_SYS_ADMIN)")
+	}
+}
+
+func (d *Diag) miss(what string) { d.missing = append(d.missing, what) }
+
+// SetInterval changes the time between samples, from the next one on. It may be
+// called while samples are taken.
+func (d *Diag) SetInterval(every time.Duration) { d.every.Store(int64(every)) }
+
+// Missing says what is not measured here, a clause for each.
+func (d *Diag) Missing() []string { return d.missing }
+
+// Close gives the socket back. It may be called more than once.
+func (d *Diag) Close() error {
+	if d.own == nil {
+		return nil
+	}
+	err := d.own.Close()
+	d.own = nil
+	return err
+}
+
+// capable reports whether this process has an effective capability.
+func capable(bit uint) bool {
+	// Those of another user namespace hold for nothing of the host's (proc_ns.h).
+	if l, err := os.Readlink("/proc/self/ns/user"); err != nil || l != "user:[4026531837]" {
+		return false
+	}
+	var c [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	return unix.Capget(&header, &c[0]) == nil && c[bit/32].Effective&(1<<(bit%32)) != 0
+}
+
+// defaultRows gives the rows one 64th of the machine's memory.
+func defaultRows() int {
+	var si unix.Sysinfo_t
+	if err := unix.Sysinfo(&si); err != nil {
+		return minRows
+	}
+	n := int(si.Totalram * uint64(si.Unit) / 64 / bytesPerRow)
+	return min(max(n, minRows), maxRows)
+}
+
+func monotonic() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic("no monotonic clock: " + err.Error())
+	}
+	return ts.Nano()
+}

@@ -1,0 +1,117 @@
+package diag
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"tcptop/internal/conn"
+)
+
+// sampler takes one sample after the other; its slices are used again each time.
+type sampler struct {
+	*Diag
+	out    conn.Sample
+	now    int64  // monotonic ns of the tick
+	round  uint32 // of the tick; the first is 1
+	spaces *spaces
+	owners owners
+	moved  []place // of rows that this sample names
+	second reading // of a socket that was asked for again
+	kept   [2]int  // rows in all spaces: of sockets with counters and of small ones
+	full   [2]int  // sockets that found no room: in this tick and in the one before
+}
+
+// place is where a row is, until its namespace's rows change.
+type place struct {
+	sp  *space
+	pos int32
+}
+
+func (p place) row() *row { return &p.sp.rows[p.pos] }
+
+// Samples is the conn.Source: the first sample at once, with all that was there
+// before, then one per interval.
+func (d *Diag) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
+	return func(yield func(*conn.Sample, error) bool) {
+		s := &sampler{Diag: d, spaces: newSpaces()}
+		s.out.Host, s.out.Origin = d.cfg.Host, conn.FromDiag
+		next := time.Now()
+		for {
+			s.out.Last = ctx.Err() != nil
+			if err := s.take(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&s.out, nil) || s.out.Last {
+				return
+			}
+			next = s.wait(ctx, next)
+		}
+	}
+}
+
+// wait returns when the next sample is due, or when ctx ends. Ticks that went by
+// while the reader was busy are counted, not made up for.
+func (s *sampler) wait(ctx context.Context, last time.Time) time.Time {
+	every := time.Duration(s.every.Load())
+	next := last.Add(every)
+	if late := time.Since(next); late > 0 {
+		n := late / every
+		s.out.Loss.MissedTicks += uint64(n)
+		next = next.Add(n * every)
+		if n > 0 {
+			return next
+		}
+	}
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return next
+}
+
+func (s *sampler) take() error {
+	s.begin(monotonic(), time.Now())
+	for _, sp := range s.spaces.find(s.roams, s.now) {
+		s.drop(sp)
+	}
+	for _, sp := range s.spaces.all {
+		if err := s.visit(sp); err != nil {
+			return err
+		}
+	}
+	s.findOwners()
+	s.finish()
+	return nil
+}
+
+func (s *sampler) begin(mono int64, at time.Time) {
+	s.now = mono
+	s.round++
+	s.out.Time, s.out.Mono = at.UTC(), mono
+	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
+	s.moved = s.moved[:0]
+	s.full = [2]int{0, s.full[0]}
+}
+
+// finish copies the rows that moved, once their owners are known.
+func (s *sampler) finish() {
+	for _, p := range s.moved {
+		if r := p.row(); r.named == s.round {
+			s.out.Conns = append(s.out.Conns, r.Conn)
+		}
+	}
+	s.out.Loss.RowsFull += uint64(max(s.full[0]-s.full[1], 0))
+}
+
+// name puts a row into this sample, once.
+func (s *sampler) name(sp *space, pos int32) {
+	r := &sp.rows[pos]
+	if r.named != s.round {
+		r.named = s.round
+		s.moved = append(s.moved, place{sp, pos})
+	}
+}

@@ -1,0 +1,36 @@
+package kernel
+
+import (
+	"testing"
+
+	"tcptop/internal/diag"
+	"tcptop/internal/probe"
+	"tcptop/internal/testkit"
+)
+
+// TestContract holds every collector to what a conn.Source promises, beside all kinds
+// of traffic.
+func TestContract(t *testing.T) {
+	traffic := func(t *testing.T) func() {
+		ns := testkit.NetNS(t)
+		return func() {
+			states := testkit.Start(t, ns, "states")
+			states.Ready()
+			testkit.Start(t, ns, "bulk", "-n", "60", "-max", "1048576").Finish()
+			testkit.Start(t, ns, "short", "-n", "200").Finish()
+			testkit.Start(t, ns, "udp", "-flows", "39").Finish()
+			states.Finish()
+		}
+	}
+	t.Run("diag", func(t *testing.T) {
+		testkit.Root(t)
+		testkit.CheckSource(t, openDiag(t, diag.Config{}).Samples, 5, traffic(t))
+	})
+	t.Run("bpf", func(t *testing.T) {
+		testkit.Kernel(t)
+		p, err := probe.Open(probe.Config{TCP: true, UDP: true, Interval: tick})
+		must(t, err)
+		testkit.CheckSource(t, p.Samples, 5, traffic(t))
+		must(t, p.Close())
+	})
+}

@@ -1,0 +1,158 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/diag"
+	"tcptop/internal/enrich"
+	"tcptop/internal/probe"
+	"tcptop/internal/table"
+	"tcptop/internal/testkit"
+)
+
+// openDiag opens the sock_diag collector until the test ends. TCP and UDP are both
+// measured unless cfg says which; no interval is the shortest.
+func openDiag(t testing.TB, cfg diag.Config) *diag.Diag {
+	t.Helper()
+	if !cfg.TCP && !cfg.UDP {
+		cfg.TCP, cfg.UDP = true, true
+	}
+	if cfg.Interval == 0 {
+		cfg.Interval = tick
+	}
+	d, err := diag.Open(cfg)
+	if err != nil {
+		t.Fatalf("open sock_diag: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close sock_diag: %v", err)
+		}
+	})
+	return d
+}
+
+// watchDiag is watch for the sock_diag collector.
+func watchDiag(t testing.TB, cfg diag.Config) *watcher {
+	t.Helper()
+	d := openDiag(t, cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watcher{t: t, cancel: cancel, done: make(chan struct{}), ticked: make(chan struct{}, 1)}
+	w.seen.first, w.seen.last = map[conn.ID]table.Row{}, map[conn.ID]table.Row{}
+	go func() {
+		defer close(w.done)
+		names, rows := enrich.New(enrich.Config{}), table.New(table.Config{})
+		for sample, err := range d.Samples(ctx) {
+			if err != nil {
+				w.err = err
+				return
+			}
+			names.Apply(sample)
+			rows.Apply(sample)
+			w.take(sample, rows.Snapshot())
+		}
+	}()
+	t.Cleanup(func() { w.stop() })
+	w.until(patience, func(s *seen) error {
+		if s.ticks == 0 {
+			return fmt.Errorf("no tick yet")
+		}
+		return nil
+	})
+	return w
+}
+
+// TestDiagBulk watches 200 connections of all kinds and families that live longer than
+// a tick, from before they open until after they close: exact at both ends, and whose.
+func TestDiagBulk(t *testing.T) {
+	testkit.Root(t)
+	w := watchDiag(t, diag.Config{TCP: true})
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	truths := load.Ready()
+	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.live), truths) })
+	load.Finish()
+	w.until(patience, func(s *seen) error { return allClosed(s, truths) })
+	if err := noLoss(w.stop()); err != nil {
+		t.Error(err)
+	}
+	for _, r := range truths {
+		row := bySocket(w.seen.last)[r.Cookie]
+		if row.Owner.Source != conn.OwnerProc || row.Owner.Start == 0 || row.Partial {
+			t.Errorf("row of socket %s: owner %+v, partial %v", r.Cookie, row.Owner, row.Partial)
+		}
+	}
+}
+
+// TestDiagBefore starts when all bytes have moved already: the first tick has to know
+// all of them, and whose they are.
+func TestDiagBefore(t *testing.T) {
+	testkit.Root(t)
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	truths := load.Ready()
+	w := watchDiag(t, diag.Config{TCP: true})
+	w.until(patience, func(s *seen) error {
+		if err := allAgree(bySocket(s.start), asSeen(bySocket(s.start), truths)); err != nil {
+			return err
+		}
+		for _, r := range s.start {
+			if r.Event != conn.EventSample || r.Opened != 0 || r.RxRate+r.TxRate != 0 {
+				return fmt.Errorf("%v: event %v, opened %d, rates %d and %d", r.ID, r.Event, r.Opened, r.RxRate, r.TxRate)
+			}
+		}
+		return nil
+	})
+	load.Finish()
+	w.until(patience, func(s *seen) error { return allClosed(s, asSeen(bySocket(s.start), truths)) })
+}
+
+// TestDiagLikeProbe compares the rows of both collectors field by field: what sock_diag
+// measures is the same, under the same id.
+func TestDiagLikeProbe(t *testing.T) {
+	ns := testkit.NetNS(t)
+	ns.Nft(dropData)
+	load := testkit.Start(t, ns, "bulk", "-n", "48", "-par", "8", "-max", "2097152", "-hold")
+	load.Ready()
+	l := listen(t, ns, 0, 8)
+	c := dial(t, ns, 0, l)
+	clog(t, c)
+	l.accept()
+	bpf, dump := watch(t, probe.Config{TCP: true}), watchDiag(t, diag.Config{TCP: true})
+	// When a packet last came, sock_diag knows to the kernel's tick, and not of an
+	// acknowledgement that was sent late (tcp_delack_max, 200 ms).
+	unlike := cmp.Options{
+		cmpopts.IgnoreFields(conn.Conn{}, "LastActive", "Place"),
+		cmpopts.IgnoreFields(conn.Owner{}, "Source"),
+		cmpopts.EquateEmpty(),
+	}
+	dump.until(patience, func(s *seen) error {
+		got := conns(in(ns, s.live))
+		var want map[conn.ID]conn.Conn
+		_ = bpf.look(func(s *seen) error {
+			want = conns(in(ns, s.live))
+			return nil
+		})
+		if diff := cmp.Diff(want, got, unlike); diff != "" || len(got) < 2*48+3 {
+			return fmt.Errorf("%d rows (-bpf +diag):\n%.4000s", len(got), diff)
+		}
+		for id, w := range want {
+			if d := got[id].LastActive - w.LastActive; w.LastActive != 0 && (d < -220e6 || d > 20e6) {
+				return fmt.Errorf("%v: last active %d ns apart", id, d)
+			}
+		}
+		return nil
+	})
+}
+
+func conns(rows []table.Row) map[conn.ID]conn.Conn {
+	by := map[conn.ID]conn.Conn{}
+	for i := range rows {
+		by[rows[i].ID] = rows[i].Conn
+	}
+	return by
+}
