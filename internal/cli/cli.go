@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/diag"
+	"tcptop/internal/doctor"
 	"tcptop/internal/probe"
 )
 
@@ -24,7 +26,9 @@ type Env struct {
 	Stderr     io.Writer
 	Local      *time.Location // zone of the times in text output
 	Environ    []string
-	Open       func(probe.Config) (Collector, error)
+	Open       func(probe.Config) (Collector, error) // by eBPF
+	OpenDiag   func(diag.Config) (Collector, error)  // by sock_diag
+	Examine    func(version string) *doctor.Report   // what can be measured
 	// UserName is the name of a user id, "" where it has none.
 	UserName func(uid uint32) string
 	// UserID is the user id of a name.
@@ -37,6 +41,7 @@ type Env struct {
 type Collector interface {
 	Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] // a conn.Source
 	Missing() []string                                          // what it cannot measure here
+	SetInterval(time.Duration)                                  // from the next sample on, while samples are taken
 	Close() error
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tcptop/internal/diag"
 	"tcptop/internal/output"
 	"tcptop/internal/probe"
 )
@@ -30,19 +31,32 @@ func usagef(hint, format string, args ...any) error {
 const capabilities = "cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,cap_dac_read_search,cap_sys_admin+ep"
 
 // openFailure says what the collector's error means for whoever started us.
-func (env *Env) openFailure(err error) error {
+func (env *Env) openFailure(err error) *failure {
 	var permission *probe.PermissionError
 	var unsupported *probe.UnsupportedError
+	var refused *diag.PermissionError
+	var absent *diag.UnsupportedError
 	switch {
-	case errors.As(err, &permission):
-		path := env.program()
+	case errors.As(err, &permission) && len(permission.Missing) == 0:
 		return &failure{code: exitPermission, msg: err.Error(),
-			hint: fmt.Sprintf("run sudo %s …, or once: sudo setcap %s %s", path, capabilities, path)}
+			hint: "the capabilities are there: a seccomp filter or a user namespace keeps bpf(2) from this program; tcptop doctor shows more"}
+	case errors.As(err, &permission):
+		return &failure{code: exitPermission, msg: err.Error(), hint: env.grant()}
 	case errors.As(err, &unsupported):
 		return &failure{code: exitUnsupported, msg: err.Error(),
-			hint: "tcptop needs Linux 6.2 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"}
+			hint: "eBPF needs Linux 6.1 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"}
+	case errors.As(err, &refused):
+		return &failure{code: exitPermission, msg: err.Error(), hint: "what keeps netlink sockets from this program, such as a seccomp filter, must let it pass"}
+	case errors.As(err, &absent):
+		return &failure{code: exitUnsupported, msg: err.Error(), hint: "modprobe tcp_diag udp_diag"}
 	}
 	return &failure{code: exitRuntime, msg: err.Error()}
+}
+
+// grant is how to get the permissions.
+func (env *Env) grant() string {
+	path := env.program()
+	return fmt.Sprintf("run sudo %s …, or once: sudo setcap %s %s", path, capabilities, path)
 }
 
 func (env *Env) program() string {

@@ -13,6 +13,8 @@ import (
 
 	"tcptop/internal/cli"
 	"tcptop/internal/conn"
+	"tcptop/internal/diag"
+	"tcptop/internal/doctor"
 	"tcptop/internal/probe"
 )
 
@@ -29,6 +31,8 @@ func fakeEnv(stdout, stderr io.Writer) cli.Env {
 		Stderr:     stderr,
 		Local:      time.UTC,
 		Open:       openFake,
+		OpenDiag:   openFakeDiag,
+		Examine:    examineFake,
 		UserName: func(uid uint32) string {
 			return map[uint32]string{0: "root", 1000: "ann"}[uid]
 		},
@@ -60,6 +64,7 @@ type fake struct {
 
 func (f fake) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] { return f.source(ctx) }
 func (f fake) Missing() []string                                          { return f.missing }
+func (f fake) SetInterval(time.Duration)                                  {}
 func (f fake) Close() error                                               { return nil }
 
 func openFake(cfg probe.Config) (cli.Collector, error) {
@@ -83,6 +88,38 @@ func openFake(cfg probe.Config) (cli.Collector, error) {
 		return fake{source: replay(samples()), missing: []string{"datagrams of QUIC\x1b[0m"}}, nil
 	}
 	return fake{source: replay(samples())}, nil
+}
+
+// openFakeDiag is what sock_diag would say of the same host.
+func openFakeDiag(cfg diag.Config) (cli.Collector, error) {
+	if os.Getenv("TCPTOP_FAKE_DIAG") == "absent" {
+		return nil, &diag.UnsupportedError{What: "sock_diag", Err: os.ErrNotExist}
+	}
+	s := sample(0, tcp(2, "curl", "192.0.2.1", 40000, "203.0.113.9", 443))
+	s.Origin = conn.FromDiag
+	missing := []string{"connections shorter than a tick", "bytes of UDP"}
+	return fake{source: replay([]*conn.Sample{s}), missing: missing}, nil
+}
+
+// examineFake is what would be found of it.
+func examineFake(version string) *doctor.Report {
+	r := &doctor.Report{
+		Version: version, Kernel: "6.18.0", Arch: "amd64", Tier: doctor.Full, Missing: []string{},
+		Facts: []doctor.Fact{{Name: "BTF", Value: "/sys/kernel/btf/vmlinux"}, {Name: "seccomp", Value: "filter", Note: "may forbid bpf(2)"}},
+		Hooks: []doctor.Hook{
+			{Program: "tt_sweep", Section: "syscall", What: "counters of TCP", Works: true},
+			{Program: "tt_consume", Section: "fentry/skb_consume_udp", What: "UDP reads", Why: "operation not permitted"},
+		},
+	}
+	switch os.Getenv("TCPTOP_FAKE") {
+	case "permission":
+		r.Tier, r.Refused, r.Denied, r.Missing = doctor.Diag, "measuring in the kernel needs CAP_BPF", true, []string{"bytes of UDP"}
+		r.Facts = append(r.Facts, doctor.Fact{Name: "capabilities", Value: "none", Bad: true, Note: "without CAP_BPF (eBPF)"})
+		r.Hooks[0].Works, r.Hooks[0].Why = false, "refused\x1b[2J"
+	case "unsupported":
+		r.Tier, r.Refused = doctor.None, "this kernel lacks BTF"
+	}
+	return r
 }
 
 // protocols has one row for each protocol that cfg asks for.

@@ -7,11 +7,13 @@ import (
 	"syscall"
 	"time"
 
+	"tcptop/internal/diag"
+	"tcptop/internal/doctor"
 	"tcptop/internal/enrich"
 	"tcptop/internal/probe"
 )
 
-// Live is this host, measured by eBPF.
+// Live is this host.
 func Live(version string) Env {
 	env := Env{
 		Version:  version,
@@ -21,6 +23,8 @@ func Live(version string) Env {
 		Stderr:   os.Stderr,
 		Local:    time.Local,
 		Open:     openProbe,
+		OpenDiag: openDiag,
+		Examine:  doctor.Examine,
 		UserName: enrich.LookupUser,
 		UserID:   lookupUserID,
 		NetNS:    namedNetNS,
@@ -37,6 +41,14 @@ func openProbe(cfg probe.Config) (Collector, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func openDiag(cfg diag.Config) (Collector, error) {
+	d, err := diag.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func lookupUserID(name string) (uint32, error) {

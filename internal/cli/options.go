@@ -26,6 +26,7 @@ type options struct {
 	backend    choice
 	udpTimeout seconds
 	maxConns   uint32
+	debug      bool
 	look       look
 }
 
@@ -35,7 +36,7 @@ func newOptions() *options {
 		output:     choice{word: output.Text, of: output.Formats()},
 		sort:       "-rate",
 		units:      choice{word: "bytes", of: []string{"bytes", "bits"}},
-		backend:    choice{word: "auto", of: []string{"auto", "bpf", "diag"}},
+		backend:    choice{word: backendAuto, of: []string{backendAuto, backendBPF, backendDiag}},
 		udpTimeout: seconds(5 * time.Second),
 		look:       newLook(),
 	}
@@ -88,6 +89,7 @@ func (o *options) collectorFlags() *pflag.FlagSet {
 	f.Var(&o.backend, "backend", "`how` to measure: auto, bpf or diag")
 	f.Var(&o.udpTimeout, "udp-timeout", "UDP flows idle for this `time` disappear")
 	f.Uint32Var(&o.maxConns, "max-conns", 0, "room for `n` connections (0: by memory)")
+	f.BoolVar(&o.debug, "debug", false, "print what the kernel says to programs that it refuses")
 	return f
 }
 

@@ -19,22 +19,24 @@ import (
 
 // plan is what the command line asks for, checked.
 type plan struct {
-	env    *Env
-	list   *column.List
-	probe  probe.Config
-	output output.Config
-	order  column.Order
-	family func(*table.Row) bool
-	filter *filter.Filter
-	flags  *filter.Filter // the part of filter that is not typed on the screen
-	top    int
-	count  int
+	env     *Env
+	list    *column.List
+	backend string
+	debug   bool
+	probe   probe.Config
+	output  output.Config
+	order   column.Order
+	family  func(*table.Row) bool
+	filter  *filter.Filter
+	flags   *filter.Filter // the part of filter that is not typed on the screen
+	top     int
+	count   int
 
 	look    tui.Config // what the flags say of the screen
 	noColor bool
 	numeric bool
-	// setInterval is the running collector, if it can change its interval.
-	setInterval atomic.Pointer[interface{ SetInterval(time.Duration) }]
+	// running is the screen's collector once it is open.
+	running atomic.Pointer[Collector]
 }
 
 // plan checks the flags and the words after them.
@@ -43,10 +45,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if err != nil {
 		return nil, err
 	}
-	if o.backend.word == "diag" {
-		return nil, &failure{code: exitUnsupported, msg: "this build has no sock_diag backend yet", hint: "use --backend bpf"}
-	}
-	p := &plan{env: env, list: list, family: o.selection.family, top: int(o.top), count: int(o.count)}
+	p := &plan{env: env, list: list, backend: o.backend.word, debug: o.debug, family: o.selection.family, top: int(o.top), count: int(o.count)}
 	flags, err := o.selection.filter(env, list)
 	if err != nil {
 		return nil, err

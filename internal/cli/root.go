@@ -46,7 +46,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate(versionLine(env))
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
-	root.AddCommand(versionCommand(env), fieldsTopic(list), filterTopic())
+	root.AddCommand(doctorCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
 	// Only a flag that is not declared fails here.
 	cobra.CheckErr(o.completions(root, list))
 	return root

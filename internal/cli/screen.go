@@ -113,8 +113,8 @@ func (p *plan) screen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	frames := tui.NewMailbox()
-	done, left := make(chan error, 1), make(chan error, 1)
-	go func() { done <- p.feedUntil(ctx, frames) }()
+	done, left, said := make(chan error, 1), make(chan error, 1), make(chan string, 1)
+	go func() { done <- p.feedUntil(ctx, frames, said) }()
 	m := tui.New(p.screenConfig(ctx, frames))
 	go func() {
 		left <- tui.Run(ctx, m, tui.Terminal{In: p.env.Stdin, Out: p.env.Stdout, Environ: p.screenEnviron()})
@@ -123,6 +123,11 @@ func (p *plan) screen(ctx context.Context) error {
 	cancel()
 	if !ended {
 		return &failure{code: exitDone, msg: "the terminal did not take the last picture"}
+	}
+	select { // stderr has its line once the terminal is no longer the screen's
+	case notice := <-said:
+		fmt.Fprint(p.env.Stderr, notice)
+	default:
 	}
 	if m.Err() != nil {
 		err = nil // it comes again from the feed, with its exit code
@@ -156,26 +161,26 @@ func await(ctx context.Context, left <-chan error) (ended bool, err error) {
 
 // feedUntil is feed, after which the screen ends: also when feed panics, so that
 // the terminal is restored before anybody reads why.
-func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox) (err error) {
+func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &failure{code: exitRuntime, msg: fmt.Sprintf("panic: %v", r), hint: "please report this:\n" + string(debug.Stack())}
 		}
 		frames.Close(err)
 	}()
-	return p.feed(ctx, frames)
+	return p.feed(ctx, frames, said)
 }
 
-// feed measures and leaves every tick for the screen.
-func (p *plan) feed(ctx context.Context, frames *tui.Mailbox) error {
-	collector, err := p.env.Open(p.probe)
+// feed measures and leaves every tick for the screen. What there is to say on stderr
+// goes to said, which has room for it.
+func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string) error {
+	collector, notice, err := p.collector()
 	if err != nil {
-		return p.env.openFailure(err)
+		return err
 	}
+	said <- notice
 	frames.Missing(collector.Missing())
-	if c, ok := collector.(interface{ SetInterval(time.Duration) }); ok {
-		p.setInterval.Store(&c)
-	}
+	p.running.Store(&collector)
 	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
 	rows := table.New(table.Config{UDPTimeout: p.probe.UDPTimeout, MaxRows: 2 * p.probe.MaxConns})
 	cost := newCost()
@@ -211,11 +216,11 @@ func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config
 		c.Actions.Signal, c.Actions.Close = act.Signal, act.Close
 	}
 	c.SetInterval = func(d time.Duration) bool {
-		set := p.setInterval.Load()
-		if set != nil {
-			(*set).SetInterval(d)
+		c := p.running.Load()
+		if c != nil {
+			(*c).SetInterval(d)
 		}
-		return set != nil
+		return c != nil
 	}
 	c.Lineage = enrich.Lineage
 	c.StatePath = p.statePath()

@@ -55,16 +55,14 @@ func (p *plan) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collector, err := p.env.Open(p.probe)
+	collector, notice, err := p.collector()
 	if err != nil {
-		return p.env.openFailure(err)
+		return err
 	}
 	go onHangup(ctx, p.env.Stdout, cancel)
 	done := make(chan error, 1)
 	go func() {
-		for _, what := range collector.Missing() {
-			fmt.Fprint(p.env.Stderr, message("not measured here: "+what, ""))
-		}
+		fmt.Fprint(p.env.Stderr, notice)
 		done <- p.run(ctx, collector.Samples, out, &lossReport{stderr: p.env.Stderr})
 	}()
 

@@ -42,7 +42,9 @@ func first(b *testing.B, bin string) (picture, tick time.Duration) {
 	if err := c.Start(); err != nil {
 		b.Fatal(err)
 	}
-	slave.Close()
+	if err := slave.Close(); err != nil {
+		b.Fatal(err)
+	}
 	var seen []byte
 	for buf := make([]byte, 64<<10); tick == 0; {
 		n, err := master.Read(buf)

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"tcptop/internal/diag"
+	"tcptop/internal/probe"
+)
+
+// What --backend takes.
+const (
+	backendAuto = "auto"
+	backendBPF  = "bpf"
+	backendDiag = "diag"
+)
+
+// collector opens what the command line asks for, and says what it will not measure;
+// "" is nothing. Where eBPF is refused and nobody insists on it, sock_diag measures.
+func (p *plan) collector() (_ Collector, notice string, err error) {
+	var refused error
+	if p.backend != backendDiag {
+		c, err := p.env.Open(p.probe)
+		p.explain(err)
+		switch {
+		case err == nil:
+			return c, without(c, "", "not measured here: "), nil
+		case p.backend == backendBPF || !refusal(err):
+			return nil, "", p.env.openFailure(err)
+		}
+		refused = err
+	}
+	c, err := p.env.OpenDiag(diag.Config(p.probe))
+	switch {
+	case err != nil && refused != nil:
+		f := p.env.openFailure(refused)
+		f.msg += "; nor can sock_diag measure: " + err.Error()
+		return nil, "", f
+	case err != nil:
+		return nil, "", p.env.openFailure(err)
+	case refused != nil:
+		f := p.env.openFailure(refused)
+		return c, without(c, f.hint, f.msg+"; sock_diag measures instead, without "), nil
+	}
+	return c, without(c, "", "sock_diag measures, without "), nil
+}
+
+// explain prints what the kernel said, for whoever asked for it.
+func (p *plan) explain(err error) {
+	var unsupported *probe.UnsupportedError
+	if p.debug && errors.As(err, &unsupported) && unsupported.Detail != "" {
+		fmt.Fprint(p.env.Stderr, message(strings.TrimSpace(unsupported.Detail), ""))
+	}
+}
+
+// without is the line that says what c does not measure, after a beginning.
+func without(c Collector, hint, begin string) string {
+	missing := c.Missing()
+	if len(missing) == 0 {
+		return ""
+	}
+	return message(begin+strings.Join(missing, "; "), hint)
+}
+
+// refusal reports whether err is the system's no to eBPF, not a fault on the way.
+func refusal(err error) bool {
+	var permission *probe.PermissionError
+	var unsupported *probe.UnsupportedError
+	return errors.As(err, &permission) || errors.As(err, &unsupported)
+}
