@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel generate verify fmt lint bench fuzz screenshot clean
+.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: ## all tests that this machine can run: as root the kernel tests too; the 
 
 test-kernel: ## the kernel tests alone, as root or through sudo
 	@go run .ci/test.go -kernel $(TESTFLAGS)
+
+test-vm: ## the kernel tests and the program on eight other kernels, emulated; ARGS='-k 6.1,7.3-arm64' or ARGS=-fast
+	go run ./test/vm -btf
+	go run ./test/vm $(ARGS)
 
 generate: ## the BPF object and its Go bindings from bpf/ (needs clang-19)
 	@.ci/needs clang-19 llvm-19 libbpf-dev

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// limit is what some kernels can't do, and how that shows. A limit that does not
+// show on one of its kernels is as wrong as one that shows elsewhere.
+type limit struct {
+	on      []string // kernels
+	what    string   // for docs/kernel-support.md; empty where it is nobody's concern
+	refuses []string // backends that end with status 69
+	says    string   // what tcptop says on standard error, whatever the backend
+	fails   string   // tests that fail, whatever becomes of their subtests; or such subtests
+	skips   string   // tests that are skipped
+	lacks   string   // what the BTF check misses
+	only    string   // tests to run there: the others would all fail for this one reason, most by waiting
+}
+
+// limits is the whole table; patterns are regular expressions that match all of a name
+// or a message.
+func limits() []limit {
+	return []limit{
+		{
+			on:      names(),
+			refuses: []string{"diag"},
+			says:    "tcptop: this build has no sock_diag backend yet",
+			skips:   "TestDiagUserHelper", // a process of TestDiagUser
+		},
+		{
+			on:      []string{"5.10", "6.1", "6.1-arm64"},
+			what:    "the BPF backend: TCP needs kfuncs that came with 6.2",
+			refuses: []string{"auto", "bpf"},
+			says:    "tcptop: this kernel lacks .*",
+			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
+			lacks:   "kfunc .*|tracepoint sock_(send|recv)_length",
+			only:    "Test(Contract|Diag.*|NoStdin)",
+		},
+		{
+			on:    []string{"5.10"},
+			lacks: "helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|program type Syscall|tt_ingress: .*udp_sock.*",
+		},
+		{
+			on:    []string{"6.12", "6.12-arm64"},
+			what:  "UDP: a hook's program may not use task storage",
+			says:  `tcptop: not measured here: UDP \(.*\)`,
+			fails: "Test(UDP|NoStdin)",
+			only:  "Test(Contract|Diag.*|NoStdin|UDP|" + tcpTests + ")",
+		},
+	}
+}
+
+// tcpTests are those that need no UDP.
+const tcpTests = "Bulk|BulkBefore|BulkDuring|TableFull|RingFull|ListenerBacklog|Namespaces|MountedNamespace|QuietSettles|Reconnect|" +
+	"SameTuple|ResetByPeer|ResetUnread|Refused|Retrans|Short|AgainstSS|States"
+
+// tooSlow are tests that say nothing about a kernel: one has 20,000 sockets, which takes
+// minutes under emulation, the other has no line for ticks that a slow machine loses.
+const tooSlow = "TestSignalInSweep|TestHead"
+
+func names() []string {
+	var all []string
+	for _, k := range kernels() {
+		all = append(all, k.name)
+	}
+	return all
+}
+
+// limitsOf returns the limits of one kernel.
+func limitsOf(name string) []limit {
+	return slices.DeleteFunc(limits(), func(l limit) bool { return !slices.Contains(l.on, name) })
+}
+
+// only returns which tests a whole run has on a kernel; empty: all.
+func only(name string) (tests string) {
+	for _, l := range limitsOf(name) {
+		tests = cmp.Or(tests, l.only)
+	}
+	return tests
+}
+
+// selection is the pattern for go test of those tests that a pattern of the user and
+// one of the table match, without those that are too slow.
+func selection(tests []string, run, only string) string {
+	top, sub, deep := strings.Cut(run, "/")
+	var chosen []string
+	for _, name := range tests {
+		if regexp.MustCompile(top).MatchString(name) && (only == "" || matches(only, name)) && !matches(tooSlow, name) {
+			chosen = append(chosen, name)
+		}
+	}
+	pattern := "^(" + strings.Join(chosen, "|") + ")$"
+	if deep {
+		pattern += "/" + sub
+	}
+	return pattern
+}
+
+// matches reports whether the pattern matches all of s; an empty one matches nothing.
+func matches(pattern, s string) bool {
+	return pattern != "" && regexp.MustCompile(`^(?:`+pattern+`)$`).MatchString(s)
+}
