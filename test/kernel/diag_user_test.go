@@ -15,33 +15,35 @@ import (
 	"tcptop/internal/testkit"
 )
 
-// foreignPort says to TestDiagUserHelper that it is run by TestDiagUser, and where
+// foreignPort says to TestDiagUser that it is run by itself, without rights, and where
 // another user listens.
 const foreignPort = "TCPTOP_TEST_FOREIGN_PORT"
 
 // TestDiagUser runs the collector as a user without any rights.
 func TestDiagUser(t *testing.T) {
+	if port := os.Getenv(foreignPort); port != "" {
+		asUser(t, port)
+		return
+	}
 	ns := testkit.NetNS(t)
 	elsewhere := testkit.NetNS(t)
 	testkit.Start(t, elsewhere, "idle", "-n", "1").Ready()
 	l := listen(t, ns, 0, 4)
 	// By the link to itself: nobody may not walk to where the test binary lies.
-	c := ns.Command("/proc/self/exe", "-test.run=^TestDiagUserHelper$", "-test.v", "-test.count=1")
+	c := ns.Command("/proc/self/exe", "-test.run=^TestDiagUser$", "-test.v", "-test.count=1")
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d", foreignPort, l.port()))
 	c.Dir = "/"
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := c.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestDiagUserHelper") {
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestDiagUser") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// TestDiagUserHelper is the part of TestDiagUser that has no rights.
-func TestDiagUserHelper(t *testing.T) {
-	foreign, err := strconv.ParseUint(os.Getenv(foreignPort), 10, 16)
-	if err != nil {
-		t.SkipNow() // run by TestDiagUser alone
-	}
+// asUser is the part of TestDiagUser that has no rights.
+func asUser(t *testing.T, port string) {
+	foreign, err := strconv.ParseUint(port, 10, 16)
+	must(t, err)
 	own, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)
 	defer own.Close()

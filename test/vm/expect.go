@@ -25,29 +25,32 @@ type limit struct {
 func limits() []limit {
 	return []limit{
 		{
-			on:      names(),
-			refuses: []string{"diag"},
-			says:    "tcptop: this build has no sock_diag backend yet",
-			skips:   "TestDiagUserHelper", // a process of TestDiagUser
+			on:   names(),
+			says: "tcptop: sock_diag measures, without .*", // with --backend diag
 		},
 		{
-			on:      []string{"5.10", "6.1", "6.1-arm64"},
-			what:    "the BPF backend: TCP needs kfuncs that came with 6.2",
-			refuses: []string{"auto", "bpf"},
-			says:    "tcptop: this kernel lacks .*",
-			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
-			lacks:   "kfunc .*|tracepoint sock_(send|recv)_length",
-			only:    "Test(Contract|Diag.*|NoStdin)",
+			on:      []string{"5.10"},
+			what:    "eBPF: TCP's programs need Linux 6.1; sock_diag measures instead",
+			refuses: []string{"bpf"},
+			says:    "(tcptop: this kernel lacks|hint: ).*",
+			fails:   "TestContract/bpf|TestDiagLikeProbe",
+			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|" +
+				"program type Syscall|tt_ingress: .*udp_sock.*",
+			only: "Test(Contract|Diag.*|NoStdin)",
 		},
 		{
-			on:    []string{"5.10"},
-			lacks: "helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|program type Syscall|tt_ingress: .*udp_sock.*",
+			on:    []string{"6.1", "6.1-arm64"},
+			lacks: "kfunc .*|tracepoint sock_(send|recv)_length", // what takes their place is tried at load
 		},
 		{
-			on:    []string{"6.12", "6.12-arm64"},
-			what:  "UDP: a hook's program may not use task storage",
-			says:  `tcptop: not measured here: UDP \(.*\)`,
-			fails: "Test(UDP|NoStdin)",
+			on:    []string{"6.12", "6.18", "7.3", "6.12-arm64", "7.3-arm64"},
+			lacks: "function udp_sendpage", // gone since 6.5, and not needed from then on
+		},
+		{
+			on:    []string{"6.1-arm64"},
+			what:  "UDP: trampolines are refused",
+			says:  "tcptop: not measured here: UDP, whose programs this kernel refuses.*",
+			fails: "TestUDP",
 			only:  "Test(Contract|Diag.*|NoStdin|UDP|" + tcpTests + ")",
 		},
 	}
