@@ -116,7 +116,7 @@ func (m *Model) queryRows(v *view, lo, hi int) {
 }
 
 // places is where each row that matches has its place now.
-func (m *Model) places(v *view) map[conn.ID]int32 {
+func (m *Model) places(v *view) places {
 	match, s := m.match(m.shown), &m.picked
 	s.begin(m.ordering(v), m.shown.Len())
 	for r := range m.shown.Rows() {
@@ -125,12 +125,16 @@ func (m *Model) places(v *view) map[conn.ID]int32 {
 			s.offer(&c)
 		}
 	}
-	places := make(map[conn.ID]int32, len(s.all))
+	last := int32(-1)
+	for i := range s.all {
+		last = max(last, s.all[i].row.Pos)
+	}
+	all := make(places, last+1)
 	for i, c := range s.window(0, len(s.all)) {
-		places[c.row.ID] = int32(i)
+		all[c.row.Pos] = frozenPlace{mark(c.row.ID), uint32(i) + 1}
 	}
 	s.end()
-	return places
+	return all
 }
 
 // pin is the place of r among the pinned rows, -1 where it is none.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 
 	"tcptop/internal/column"
-	"tcptop/internal/conn"
 	"tcptop/internal/table"
 )
 
@@ -41,15 +40,30 @@ const (
 type ordering struct {
 	column.Order
 	at     *table.Snapshot
-	frozen map[conn.ID]int32
+	frozen places
 	x, y   []byte
+}
+
+// places is where rows had their place when the order was frozen, by position.
+type places []frozenPlace
+
+type frozenPlace struct {
+	mark uint32 // the connection's, which had the position then
+	next uint32 // the place, counted from 1; 0 is none
+}
+
+func (p places) of(r *table.Row) (uint32, bool) {
+	if int(r.Pos) >= len(p) || p[r.Pos].next == 0 || p[r.Pos].mark != mark(r.ID) {
+		return 0, false
+	}
+	return p[r.Pos].next - 1, true
 }
 
 // row is the candidate for r.
 func (o *ordering) row(r *table.Row) candidate {
 	c := candidate{at: -1, tie: [2]uint64{r.ID.Cookie, r.ID.Serial}, row: r}
-	if place, ok := o.frozen[r.ID]; ok {
-		c.class = uint32(place)
+	if place, ok := o.frozen.of(r); ok {
+		c.class = place
 		return c
 	}
 	o.value(&c, r)

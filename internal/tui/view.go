@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"tcptop/internal/conn"
 	"tcptop/internal/table"
 )
 
@@ -25,7 +24,7 @@ type view struct {
 	group    string
 	grouping *grouping
 	unfolded map[groupKey]bool
-	frozen   map[conn.ID]int32 // place of each row while the order is frozen
+	frozen   places // place of each row while the order is frozen
 	follow   bool
 	wide     bool
 
