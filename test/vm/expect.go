@@ -33,7 +33,7 @@ func limits() []limit {
 			what:    "eBPF: TCP's programs need Linux 6.1; sock_diag measures instead",
 			refuses: []string{"bpf"},
 			says:    "(tcptop: this kernel lacks|hint: ).*",
-			fails:   "TestContract/bpf|TestDiagLikeProbe",
+			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
 			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|" +
 				"program type Syscall|tt_ingress: .*udp_sock.*",
 			only: "Test(Contract|Diag.*|NoStdin)",
