@@ -67,9 +67,7 @@ func TestSignalNeverReachesAnotherProcess(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: CAP_NET_ADMIN closes sockets")
-	}
+	testkit.Root(t) // CAP_NET_ADMIN closes sockets
 	for _, at := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}} {
 		network := at[0]
 		l, err := net.Listen(at[0], at[1])

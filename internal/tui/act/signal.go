@@ -4,11 +4,9 @@ package act
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
@@ -39,18 +37,12 @@ func Signal(owner conn.Owner, signal int) error {
 
 // started is when a process started since boot, in 1/100 s (proc_pid_stat(5), 22).
 func started(pid uint32) (uint64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, err := procfs.NewProc(int(pid))
 	if err != nil {
 		return 0, err
 	}
-	// The name may hold anything, a closing bracket too.
-	_, rest, _ := strings.Cut(string(data[max(strings.LastIndexByte(string(data), ')'), 0):]), " ")
-	fields := strings.Fields(rest)
-	const at = 22 - 3
-	if len(fields) <= at {
-		return 0, errors.New("cannot read its start time")
-	}
-	return strconv.ParseUint(fields[at], 10, 64)
+	stat, err := p.Stat()
+	return stat.Starttime, err
 }
 
 // reason is what the system says, in words for people.
