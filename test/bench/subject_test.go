@@ -1,17 +1,16 @@
 package bench
 
 import (
+	"bufio"
 	"bytes"
-	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
-
-	"tcptop/internal/testkit"
 )
 
 // subject is something whose cost is looked for. start returns when it has an
@@ -30,39 +29,42 @@ var (
 
 func nothing(*testing.B) (int, func()) { return 0, func() {} }
 
-// program is the real tcptop, streaming away.
+// program is the real tcptop, streaming away. Its first line says that every hook is in.
 func program(name, path string, flags ...string) subject {
 	return subject{name, func(b *testing.B) (int, func()) {
-		cmd := exec.Command(path, append([]string{"-b", "-o", "jsonl"}, flags...)...) // output goes to /dev/null
+		row, err := net.Listen("tcp4", "127.0.0.1:0") // there is a line also where nobody else has a socket
+		if err != nil {
+			b.Fatal(err)
+		}
+		cmd := exec.Command(path, append([]string{"-b", "-o", "jsonl"}, flags...)...)
 		var said bytes.Buffer
 		cmd.Stderr = &said
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
+		lines := bufio.NewReader(out)
+		if _, err := lines.ReadBytes('\n'); err != nil {
+			b.Fatalf("%s: %v\n%s", name, err, &said)
+		}
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			_, _ = io.Copy(io.Discard, lines)
+		}()
 		stop := func() {
 			_ = cmd.Process.Signal(unix.SIGINT)
+			<-read
+			_ = row.Close()
 			if err := cmd.Wait(); err != nil {
 				b.Errorf("%s: %v\n%s", name, err, &said)
 			}
 		}
-		testkit.Eventually(b, 20*time.Second, func() error { return attached(cmd.Process.Pid) })
-		time.Sleep(300 * time.Millisecond) // for the first tick, which is another matter
 		return cmd.Process.Pid, stop
 	}}
-}
-
-// attached tells whether a tcptop has put its hooks in: iterators come after them.
-func attached(pid int) error {
-	infos, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
-	if err != nil {
-		return err
-	}
-	for _, path := range infos {
-		if info, err := os.ReadFile(path); err == nil && bytes.Contains(info, []byte("link_type:\titer")) {
-			return nil
-		}
-	}
-	return fmt.Errorf("process %d has no iterator yet", pid)
 }
 
 // buildTcptop builds the program as users get it.
