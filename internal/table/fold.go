@@ -30,7 +30,7 @@ func (t *Table) appear(c *conn.Conn) {
 		t.over.refuse(c.ID, t.maxRows)
 		return
 	}
-	opened := t.opened(c) && !shadow(c)
+	opened := t.isNew(c) && !shadow(c)
 	if opened {
 		s.Event, s.Moved = conn.EventOpen, true
 		t.touch(s)
@@ -74,7 +74,7 @@ func (t *Table) closeUnseen(c *conn.Conn) {
 		t.over.close(c)
 		return
 	}
-	if t.opened(c) {
+	if t.isNew(c) {
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
 	}
 	t.end(s)
@@ -133,6 +133,13 @@ func (t *Table) update(s slot, c *conn.Conn) {
 // opened reports whether c is known to have opened since the tick before.
 func (t *Table) opened(c *conn.Conn) bool {
 	return !t.tick.first && c.Opened > t.tick.before
+}
+
+// isNew reports whether c, which has no row yet, is known to have opened. A source may
+// come upon it a tick late: it notes the time first and makes the connection known
+// to its sweep afterwards.
+func (t *Table) isNew(c *conn.Conn) bool {
+	return !t.tick.first && c.Opened > t.tick.earlier
 }
 
 // lastActive is the moment of c's last movement in monotonic ns.

@@ -22,6 +22,18 @@ func TestOpen(t *testing.T) {
 		line{3, conn.EventSample, conn.Established, true, 110, 200, 10, 0})
 }
 
+// A connection that opened just before a tick may be sampled only in the next one.
+func TestOpenComesATickLate(t *testing.T) {
+	tab := table.New(table.Config{})
+	tab.Apply(at(0))
+	tab.Apply(at(1))
+	tab.Apply(at(2))
+	want(t, tab, closing(at(3, opened(tcp(1, 100, 200), 1.999), opened(tcp(2, 100, 200), 0.5)), opened(tcp(3, 10, 20), 1.999)),
+		line{3, conn.EventClose, conn.Established, true, 10, 20, 10, 20},
+		line{1, conn.EventOpen, conn.Established, true, 100, 200, 100, 200},
+		line{2, conn.EventSample, conn.Established, false, 100, 200, 0, 0})
+}
+
 func TestClose(t *testing.T) {
 	tab := table.New(table.Config{})
 	tab.Apply(at(0, tcp(1, 100, 100)))

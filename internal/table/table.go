@@ -41,6 +41,7 @@ type Table struct {
 type tick struct {
 	head    Snapshot // what a snapshot taken now starts from, without rows
 	before  int64    // monotonic ns of the tick before
+	earlier int64    // of the one before that; 0 is none
 	now     int64    // monotonic ns; never goes back
 	elapsed uint64   // ns
 	first   bool
@@ -98,9 +99,9 @@ func (t *Table) Snapshot() *Snapshot {
 func (t *Table) begin(s *conn.Sample) {
 	k := &t.tick
 	k.first = !k.started
-	k.before, k.now = k.now, s.Mono
+	k.earlier, k.before, k.now = k.before, k.now, s.Mono
 	if k.first {
-		k.before = s.Mono
+		k.before, k.earlier = s.Mono, 0
 		t.index = make(map[conn.ID]int32, min(len(s.Conns), t.maxRows))
 	}
 	k.now = max(k.now, k.before)
