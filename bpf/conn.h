@@ -83,7 +83,16 @@ struct conn {
 	__u16 lport, rport;
 	__u8 laddr[16], raddr[16];
 	char comm[16];
-	char cc[16];
+	__u32 cc; /* congestion control's key, see tt_cc; 0 is none */
+	__u8 room[12];
+};
+
+/* The names behind the keys of congestion controls. */
+#define CC_NAMES 64
+#define CC_TRIES 8
+struct cc_name {
+	__u32 key;
+	char name[16];
 };
 
 /* A connection's end, through the ring. */

@@ -204,6 +204,7 @@ struct inet_sock {
 };
 
 struct tcp_congestion_ops {
+	__u32 key; /* jhash of the name (tcp_register_congestion_control); never 0 (tcp_ca_get_key_by_name) */
 	char name[16];
 };
 

@@ -89,7 +89,6 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 		o->c.dir = direction(tp, last);
 		if (late)
 			apply_late(&o->c, late);
-		copy_cc(&o->c, tp);
 	}
 	copy_identity(&o->c, sk);
 	if (last == TCP_LISTEN)
@@ -132,7 +131,6 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 	if (source)
 		own_slot(slot, source);
 	copy_identity(c, sk);
-	copy_cc(c, tp);
 	if (state == TCP_LISTEN)
 		copy_listener(c, sk);
 	else

@@ -91,6 +91,9 @@ struct {
 /* Counters, alone in their section, which user space reads through mmap. */
 struct counters tt_counters SEC(".data.counters");
 
+/* Congestion controls met so far, found by open addressing on their key; user space reads them through mmap. */
+struct cc_name tt_cc[CC_NAMES] SEC(".data.cc");
+
 #define COUNT(field) __sync_fetch_and_add(&tt_counters.field, 1)
 
 /* Rows that the ring had no room for, by owner. Read by user space when counters.ring_full moves. Not an LRU:

@@ -175,6 +175,33 @@ static __always_inline __u8 fin_received(struct sock *sk)
 	return sk->__sk_common.skc_flags >> SOCK_DONE_BIT & 1;
 }
 
+/* Keeps the name of a congestion control: one place for all connections that use it. */
+static __noinline int name_cc(const struct tcp_congestion_ops *ops, __u32 key)
+{
+	for (__u32 i = 0; i < CC_TRIES; i++) {
+		struct cc_name *n = &tt_cc[(key + i) & (CC_NAMES - 1)];
+		__u32 other = n->key ? n->key : __sync_val_compare_and_swap(&n->key, 0, key);
+
+		if (other == key)
+			return 0;
+		if (!other)
+			return BPF_CORE_READ_INTO(&n->name, ops, name);
+	}
+	return -1;
+}
+
+/* A process may choose another at any time (setsockopt TCP_CONGESTION). */
+static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
+{
+	const struct tcp_congestion_ops *ops = tp->inet_conn.icsk_ca_ops;
+	__u32 key = CAN_CAST ? ops->key : BPF_CORE_READ(ops, key);
+
+	if (!key || key == c->cc)
+		return;
+	c->cc = key;
+	name_cc(ops, key);
+}
+
 /* Counters and gauges: everything that moves. */
 static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
 {
@@ -204,14 +231,10 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->chrono[1] = tp->chrono_stat[1];
 	c->chrono[2] = tp->chrono_stat[2];
 	c->pacing_rate = sk->sk_pacing_rate;
+	copy_cc(c, tp);
 	c->state = sk->__sk_common.skc_state;
 	c->limits = (BPF_CORE_READ_BITFIELD(tp, rate_app_limited) ? LIMIT_APP : 0) |
 		    (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ? LIMIT_CWND : 0);
-}
-
-static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
-{
-	bpf_probe_read_kernel(c->cc, sizeof(c->cc), tp->inet_conn.icsk_ca_ops->name);
 }
 
 /*

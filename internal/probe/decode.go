@@ -17,7 +17,7 @@ const hasTCP = conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues |
 	conn.HasRaddr | conn.HasCgroup | conn.HasSettings
 
 // decodeConn fills c from a slot. It allocates nothing.
-func decodeConn(c *conn.Conn, s *tcptopConn) {
+func decodeConn(c *conn.Conn, s *tcptopConn, names ccNames) {
 	*c = conn.Conn{
 		ID:     conn.ID{Cookie: s.Cookie, Serial: uint64(s.Gen)},
 		Has:    hasTCP,
@@ -52,6 +52,7 @@ func decodeConn(c *conn.Conn, s *tcptopConn) {
 	c.RetransBytes, c.RetransPackets = s.BytesRetrans, s.TotalRetrans
 	c.LostPackets, c.ReorderedPackets = s.LostOut, s.ReordSeen
 	decodePath(c, s)
+	c.CC = names.name(s.Cc)
 }
 
 func decodePath(c *conn.Conn, s *tcptopConn) {
@@ -67,7 +68,6 @@ func decodePath(c *conn.Conn, s *tcptopConn) {
 	if s.RateIntervalUs > 0 { // tcp_compute_delivery_rate, net/ipv4/tcp.c
 		c.DeliveryRate = uint64(s.RateDelivered) * uint64(s.Mss) * 1e6 / uint64(s.RateIntervalUs)
 	}
-	c.CC = name(&s.Cc)
 	c.SendQueue, c.Unsent, c.RecvQueue = s.SendQueue, s.Unsent, s.RecvQueue
 	c.LastActive = int64(s.StampUs) * 1000
 }

@@ -27,20 +27,22 @@ func TestDecodeConn(t *testing.T) {
 		Cookie: 7, Gen: 2, State: uint8(conn.Established), Dir: uint8(conn.Out),
 		BytesSent: 150, BytesRetrans: 50, BytesReceived: 40, SegsIn: 1 << 33, SegsOut: 9,
 		SrttUs: 120, MinRttUs: 100, PacingRate: ^uint64(0), Mss: 1000, RateDelivered: 3, RateIntervalUs: 1500,
-		StampUs: 5, Tgid: 42, Comm: [16]int8{'a', -1}, Lport: 80,
+		StampUs: 5, Tgid: 42, Comm: [16]int8{'a', -1}, Lport: 80, Cc: 99,
 	}
 	var c conn.Conn
-	decodeConn(&c, &s)
+	names := make(ccNames, 64)
+	names[(99+1)%64] = tcptopCcName{Key: 99, Name: [16]int8{'b', 'b', 'r'}}
+	decodeConn(&c, &s, names)
 	want := conn.Conn{
 		ID: conn.ID{Cookie: 7, Serial: 2}, Has: hasTCP, Proto: conn.TCP, State: conn.Established, Dir: conn.Out,
 		Lport: 80, TxBytes: 100, RxBytes: 40, RxPackets: 1 << 33, TxPackets: 9, RetransBytes: 50,
-		RTT: 120, MinRTT: 100, MSS: 1000, DeliveryRate: 2_000_000, LastActive: 5000,
+		RTT: 120, MinRTT: 100, MSS: 1000, DeliveryRate: 2_000_000, LastActive: 5000, CC: conn.MakeName("bbr"),
 	}
 	want.Owner.PID, want.Owner.Comm = 42, conn.Name{'a', 0xff}
 	if c != want {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
-	if n := testing.AllocsPerRun(100, func() { decodeConn(&c, &s) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { decodeConn(&c, &s, names) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -48,7 +50,7 @@ func TestDecodeConn(t *testing.T) {
 func TestDecodeListener(t *testing.T) {
 	s := tcptopConn{State: uint8(conn.Listen), Dir: uint8(conn.DirListen), RecvQueue: 3, SendQueue: 128, Unsent: 5}
 	var c conn.Conn
-	decodeConn(&c, &s)
+	decodeConn(&c, &s, nil)
 	if c.Backlog != 3 || c.BacklogMax != 128 || c.Drops != 5 || c.Has&conn.HasBytes != 0 {
 		t.Errorf("got %+v", c)
 	}

@@ -34,6 +34,7 @@ type slotTable struct {
 	hot      []tcptopHot
 	slots    []tcptopConn
 	changed  []uint32
+	names    ccNames
 	counters *tcptopCounters
 	mapped   [][]byte
 	stale    uint64
@@ -61,6 +62,12 @@ func mapSlots(coll *ebpf.Collection, sweep *ebpf.Program, n int) (_ *slotTable, 
 		return nil, err
 	}
 	t.counters = &counters[0]
+	t.mapped = append(t.mapped, mem)
+	names, mem, err := mapArray[[ccNamesLen]tcptopCcName](coll.Maps[".data.cc"], 1)
+	if err != nil {
+		return nil, err
+	}
+	t.names = names[0][:]
 	t.mapped = append(t.mapped, mem)
 	return t, nil
 }
@@ -123,7 +130,7 @@ func (t *slotTable) read(slot uint32, c *conn.Conn) bool {
 	if cookie == 0 {
 		return false
 	}
-	decodeConn(c, &t.slots[slot])
+	decodeConn(c, &t.slots[slot], t.names)
 	return atomic.LoadUint64(&h.Cookie) == cookie && c.ID.Cookie == cookie
 }
 

@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type tcptopCcName struct {
+	_    structs.HostLayout
+	Key  uint32
+	Name [16]int8
+}
+
 type tcptopClosed struct {
 	_     structs.HostLayout
 	C     tcptopConn
@@ -68,7 +74,8 @@ type tcptopConn struct {
 	Laddr          [16]uint8
 	Raddr          [16]uint8
 	Comm           [16]int8
-	Cc             [16]int8
+	Cc             uint32
+	Room           [12]uint8
 }
 
 type tcptopCounters struct {
@@ -207,6 +214,7 @@ const (
 	tcptopVarCfgRingWake     = "cfg_ring_wake"
 	tcptopVarCfgSlots        = "cfg_slots"
 	tcptopVarListUdp         = "list_udp"
+	tcptopVarTtCc            = "tt_cc"
 	tcptopVarTtCounters      = "tt_counters"
 	tcptopVarTypeClosed      = "type_closed"
 	tcptopVarTypeMini        = "type_mini"
@@ -308,6 +316,7 @@ type tcptopVariableSpecs struct {
 	CfgRingWake   *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
 	CfgSlots      *ebpf.VariableSpec `ebpf:"cfg_slots"`
 	ListUdp       *ebpf.VariableSpec `ebpf:"list_udp"`
+	TtCc          *ebpf.VariableSpec `ebpf:"tt_cc"`
 	TtCounters    *ebpf.VariableSpec `ebpf:"tt_counters"`
 	TypeClosed    *ebpf.VariableSpec `ebpf:"type_closed"`
 	TypeMini      *ebpf.VariableSpec `ebpf:"type_mini"`
@@ -383,6 +392,7 @@ type tcptopVariables struct {
 	CfgRingWake   *ebpf.Variable `ebpf:"cfg_ring_wake"`
 	CfgSlots      *ebpf.Variable `ebpf:"cfg_slots"`
 	ListUdp       *ebpf.Variable `ebpf:"list_udp"`
+	TtCc          *ebpf.Variable `ebpf:"tt_cc"`
 	TtCounters    *ebpf.Variable `ebpf:"tt_counters"`
 	TypeClosed    *ebpf.Variable `ebpf:"type_closed"`
 	TypeMini      *ebpf.Variable `ebpf:"type_mini"`
