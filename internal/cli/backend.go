@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tcptop/internal/diag"
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 )
 
 // What --backend takes.
@@ -21,7 +20,7 @@ const (
 func (p *plan) collector() (_ Collector, notice string, err error) {
 	var refused error
 	if p.backend != backendDiag {
-		c, err := p.env.Open(p.probe)
+		c, err := p.env.Open(p.measure)
 		p.explain(err)
 		switch {
 		case err == nil:
@@ -31,7 +30,7 @@ func (p *plan) collector() (_ Collector, notice string, err error) {
 		}
 		refused = err
 	}
-	c, err := p.env.OpenDiag(diag.Config(p.probe))
+	c, err := p.env.OpenDiag(p.measure)
 	switch {
 	case err != nil && refused != nil:
 		f := p.env.openFailure(refused)
@@ -48,7 +47,7 @@ func (p *plan) collector() (_ Collector, notice string, err error) {
 
 // explain prints what the kernel said, for whoever asked for it.
 func (p *plan) explain(err error) {
-	var unsupported *probe.UnsupportedError
+	var unsupported *conn.UnsupportedError
 	if p.debug && errors.As(err, &unsupported) && unsupported.Detail != "" {
 		fmt.Fprint(p.env.Stderr, message(strings.TrimSpace(unsupported.Detail), ""))
 	}
@@ -65,7 +64,7 @@ func without(c Collector, hint, begin string) string {
 
 // refusal reports whether err is the system's no to eBPF, not a fault on the way.
 func refusal(err error) bool {
-	var permission *probe.PermissionError
-	var unsupported *probe.UnsupportedError
+	var permission *conn.PermissionError
+	var unsupported *conn.UnsupportedError
 	return errors.As(err, &permission) || errors.As(err, &unsupported)
 }

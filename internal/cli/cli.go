@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/doctor"
-	"tcptop/internal/probe"
 )
 
 // Env is the world outside.
@@ -26,9 +24,9 @@ type Env struct {
 	Stderr     io.Writer
 	Local      *time.Location // zone of the times in text output
 	Environ    []string
-	Open       func(probe.Config) (Collector, error) // by eBPF
-	OpenDiag   func(diag.Config) (Collector, error)  // by sock_diag
-	Examine    func(version string) *doctor.Report   // what can be measured
+	Open       func(conn.Config) (Collector, error) // by eBPF
+	OpenDiag   func(conn.Config) (Collector, error) // by sock_diag
+	Examine    func(version string) *doctor.Report  // what can be measured
 	// UserName is the name of a user id, "" where it has none.
 	UserName func(uid uint32) string
 	// UserID is the user id of a name.

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"tcptop/internal/diag"
+	"tcptop/internal/conn"
 	"tcptop/internal/output"
-	"tcptop/internal/probe"
 )
 
 // failure is an error with the exit code that it ends the program with.
@@ -32,23 +31,21 @@ const capabilities = "cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,cap_dac_r
 
 // openFailure says what the collector's error means for whoever started us.
 func (env *Env) openFailure(err error) *failure {
-	var permission *probe.PermissionError
-	var unsupported *probe.UnsupportedError
-	var refused *diag.PermissionError
-	var absent *diag.UnsupportedError
+	var permission *conn.PermissionError
+	var unsupported *conn.UnsupportedError
 	switch {
+	case errors.As(err, &permission) && permission.Origin == conn.FromDiag:
+		return &failure{code: exitPermission, msg: err.Error(), hint: "what keeps netlink sockets from this program, such as a seccomp filter, must let it pass"}
 	case errors.As(err, &permission) && len(permission.Missing) == 0:
 		return &failure{code: exitPermission, msg: err.Error(),
 			hint: "the capabilities are there: a seccomp filter or a user namespace keeps bpf(2) from this program; tcptop doctor shows more"}
 	case errors.As(err, &permission):
 		return &failure{code: exitPermission, msg: err.Error(), hint: env.grant()}
+	case errors.As(err, &unsupported) && unsupported.Origin == conn.FromDiag:
+		return &failure{code: exitUnsupported, msg: err.Error(), hint: "modprobe tcp_diag udp_diag"}
 	case errors.As(err, &unsupported):
 		return &failure{code: exitUnsupported, msg: err.Error(),
 			hint: "eBPF needs Linux 6.1 or newer with BTF (CONFIG_DEBUG_INFO_BTF)"}
-	case errors.As(err, &refused):
-		return &failure{code: exitPermission, msg: err.Error(), hint: "what keeps netlink sockets from this program, such as a seccomp filter, must let it pass"}
-	case errors.As(err, &absent):
-		return &failure{code: exitUnsupported, msg: err.Error(), hint: "modprobe tcp_diag udp_diag"}
 	}
 	return &failure{code: exitRuntime, msg: err.Error()}
 }

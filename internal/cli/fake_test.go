@@ -13,9 +13,7 @@ import (
 
 	"tcptop/internal/cli"
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/doctor"
-	"tcptop/internal/probe"
 )
 
 const second = int64(time.Second)
@@ -67,12 +65,12 @@ func (f fake) Missing() []string                                          { retu
 func (f fake) SetInterval(time.Duration)                                  {}
 func (f fake) Close() error                                               { return nil }
 
-func openFake(cfg probe.Config) (cli.Collector, error) {
+func openFake(cfg conn.Config) (cli.Collector, error) {
 	switch os.Getenv("TCPTOP_FAKE") {
 	case "permission":
-		return nil, &probe.PermissionError{Missing: []string{"CAP_BPF"}, Err: os.ErrPermission}
+		return nil, &conn.PermissionError{Origin: conn.FromBPF, Missing: []string{"CAP_BPF"}, Err: os.ErrPermission}
 	case "unsupported":
-		return nil, &probe.UnsupportedError{What: "BTF (/sys/kernel/btf/vmlinux)", Err: os.ErrNotExist}
+		return nil, &conn.UnsupportedError{Origin: conn.FromBPF, What: "BTF (/sys/kernel/btf/vmlinux)", Err: os.ErrNotExist}
 	case "config":
 		host := fmt.Sprintf("%v %v %d", cfg.Interval, cfg.UDPTimeout, cfg.MaxConns)
 		return fake{source: replay([]*conn.Sample{{Host: host, Conns: protocols(cfg)}})}, nil
@@ -91,9 +89,9 @@ func openFake(cfg probe.Config) (cli.Collector, error) {
 }
 
 // openFakeDiag is what sock_diag would say of the same host.
-func openFakeDiag(cfg diag.Config) (cli.Collector, error) {
+func openFakeDiag(cfg conn.Config) (cli.Collector, error) {
 	if os.Getenv("TCPTOP_FAKE_DIAG") == "absent" {
-		return nil, &diag.UnsupportedError{What: "sock_diag", Err: os.ErrNotExist}
+		return nil, &conn.UnsupportedError{Origin: conn.FromDiag, What: "sock_diag", Err: os.ErrNotExist}
 	}
 	s := sample(0, tcp(2, "curl", "192.0.2.1", 40000, "203.0.113.9", 443))
 	s.Origin = conn.FromDiag
@@ -123,7 +121,7 @@ func examineFake(version string) *doctor.Report {
 }
 
 // protocols has one row for each protocol that cfg asks for.
-func protocols(cfg probe.Config) []conn.Conn {
+func protocols(cfg conn.Config) []conn.Conn {
 	var rows []conn.Conn
 	if cfg.TCP {
 		rows = append(rows, conn.Conn{ID: conn.ID{Cookie: 1}, Proto: conn.TCP, State: conn.Listen})

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/diag"
 	"tcptop/internal/doctor"
 	"tcptop/internal/enrich"
@@ -35,7 +36,7 @@ func Live(version string) Env {
 	return env
 }
 
-func openProbe(cfg probe.Config) (Collector, error) {
+func openProbe(cfg conn.Config) (Collector, error) {
 	p, err := probe.Open(cfg)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func openProbe(cfg probe.Config) (Collector, error) {
 	return p, nil
 }
 
-func openDiag(cfg diag.Config) (Collector, error) {
+func openDiag(cfg conn.Config) (Collector, error) {
 	d, err := diag.Open(cfg)
 	if err != nil {
 		return nil, err

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"tcptop/internal/column"
+	"tcptop/internal/conn"
 	"tcptop/internal/filter"
 	"tcptop/internal/output"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
 )
@@ -23,7 +23,7 @@ type plan struct {
 	list    *column.List
 	backend string
 	debug   bool
-	probe   probe.Config
+	measure conn.Config
 	output  output.Config
 	order   column.Order
 	family  func(*table.Row) bool
@@ -65,7 +65,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		}
 	}
 	tcp, udp := o.selection.protocols()
-	p.probe = probe.Config{
+	p.measure = conn.Config{
 		Interval:   time.Duration(o.interval),
 		TCP:        tcp,
 		UDP:        udp,

@@ -182,7 +182,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
 	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
-	rows := table.New(table.Config{UDPTimeout: p.probe.UDPTimeout, MaxRows: 2 * p.probe.MaxConns})
+	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	cost := newCost()
 	ticks := 0
 	for sample, err := range collector.Samples(ctx) {
@@ -206,7 +206,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 
 func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config {
 	c := p.look
-	c.List, c.Frames, c.Host, c.Interval, c.Local = p.list, frames, p.env.Host, p.probe.Interval, p.env.Local
+	c.List, c.Frames, c.Host, c.Interval, c.Local = p.list, frames, p.env.Host, p.measure.Interval, p.env.Local
 	c.Match = func(s *table.Snapshot) func(*table.Row) bool {
 		match := p.flags.Match(s)
 		return func(r *table.Row) bool { return p.family(r) && match(r) }

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 	"tcptop/internal/tui"
 )
 
 // A defect while measuring ends the screen with an error instead of leaving the
 // terminal to a program that died.
 func TestFeedPanicEndsTheScreen(t *testing.T) {
-	p := &plan{env: &Env{Open: func(probe.Config) (Collector, error) { panic("a defect") }}}
+	p := &plan{env: &Env{Open: func(conn.Config) (Collector, error) { panic("a defect") }}}
 	err := p.feedUntil(context.Background(), tui.NewMailbox(), make(chan string, 1))
 	f, ok := errors.AsType[*failure](err)
 	if !ok || f.code != exitRuntime || !strings.Contains(f.msg, "a defect") || !strings.Contains(f.hint, "feedUntil") {

@@ -23,7 +23,7 @@ const lastTick = 500 * time.Millisecond
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport) error {
 	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
 	// A connection that closed and the one that took its place are rows for a tick.
-	rows := table.New(table.Config{UDPTimeout: p.probe.UDPTimeout, MaxRows: 2 * p.probe.MaxConns})
+	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	ticks := 0
 	for sample, err := range source(ctx) {
 		if err != nil {

@@ -125,6 +125,11 @@ var originNames = [...]string{"", "bpf", "diag"}
 
 func (o Origin) String() string { return name(originNames[:], int(o)) }
 
+var facilityNames = [...]string{"", "eBPF", "sock_diag"}
+
+// Facility is what a collector asks of the kernel.
+func (o Origin) Facility() string { return name(facilityNames[:], int(o)) }
+
 func name(names []string, i int) string {
 	if i < len(names) {
 		return names[i]

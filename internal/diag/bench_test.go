@@ -35,7 +35,7 @@ func BenchmarkTick(b *testing.B) {
 
 // open returns a sampler that has taken stock.
 func open(b *testing.B) *sampler {
-	d, err := Open(Config{Interval: time.Second, TCP: true, Host: "bench"})
+	d, err := Open(conn.Config{Interval: time.Second, TCP: true, Host: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func BenchmarkFirst(b *testing.B) {
 	load := testkit.Start(b, testkit.NetNS(b), "idle", "-n", "5000", "-touch")
 	load.Ready()
 	for b.Loop() {
-		d, err := Open(Config{Interval: time.Second, TCP: true, UDP: true})
+		d, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true})
 		if err != nil {
 			b.Fatal(err)
 		}

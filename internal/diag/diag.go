@@ -3,23 +3,12 @@ package diag
 import (
 	"errors"
 	"os"
-	"sync/atomic"
-	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
 )
-
-// Config says what to measure.
-type Config struct {
-	Interval   time.Duration // between samples; 100 ms at least
-	TCP, UDP   bool
-	MaxConns   int           // rows that are kept; 0 sizes the table by memory
-	UDPTimeout time.Duration // not used: without counters silence is not known
-	Host       string        // name that samples carry
-}
 
 const (
 	minRows = 64 << 10
@@ -30,17 +19,17 @@ const (
 
 // Diag is an open collector. One goroutine may take its samples.
 type Diag struct {
-	cfg     Config
-	every   atomic.Int64 // ns between samples
-	buf     []byte       // of all links
-	own     *link        // in our own network namespace
-	roams   bool         // other namespaces may be entered
+	conn.Pace
+	cfg     conn.Config
+	buf     []byte // of all links
+	own     *link  // in our own network namespace
+	roams   bool   // other namespaces may be entered
 	missing []string
 }
 
-// Open asks the kernel whether it answers. Errors are *PermissionError,
-// *UnsupportedError, or what the system said.
-func Open(cfg Config) (_ *Diag, err error) {
+// Open asks the kernel whether it answers. Errors are *conn.PermissionError,
+// *conn.UnsupportedError, or what the system said.
+func Open(cfg conn.Config) (_ *Diag, err error) {
 	if cfg.MaxConns <= 0 {
 		cfg.MaxConns = defaultRows()
 	}
@@ -111,10 +100,6 @@ func (d *Diag) tell() {
 }
 
 func (d *Diag) miss(what string) { d.missing = append(d.missing, what) }
-
-// SetInterval changes the time between samples, from the next one on. It may be
-// called while samples are taken.
-func (d *Diag) SetInterval(every time.Duration) { d.every.Store(int64(every)) }
 
 // Missing says what is not measured here, a clause for each.
 func (d *Diag) Missing() []string { return d.missing }

@@ -26,13 +26,13 @@ func TestTry(t *testing.T) {
 		{name: "all", wantTCP: true, wantUDP: true, left: [2]bool{true, true}},
 		{name: "no udp_diag", wantTCP: true, wantUDP: true, udp: none, left: [2]bool{true, false}, missing: "UDP (module udp_diag: not there)"},
 		{name: "no tcp_diag", wantTCP: true, wantUDP: true, tcp: none, left: [2]bool{false, true}, missing: "TCP (module tcp_diag: not there)"},
-		{name: "neither", wantTCP: true, wantUDP: true, tcp: none, udp: none, err: &UnsupportedError{}},
-		{name: "TCP alone, no tcp_diag", wantTCP: true, tcp: none, err: &UnsupportedError{}},
-		{name: "UDP alone, no udp_diag", wantUDP: true, udp: none, err: &UnsupportedError{}},
-		{name: "refused", wantTCP: true, wantUDP: true, tcp: unix.EACCES, udp: unix.EACCES, err: &PermissionError{}},
+		{name: "neither", wantTCP: true, wantUDP: true, tcp: none, udp: none, err: &conn.UnsupportedError{}},
+		{name: "TCP alone, no tcp_diag", wantTCP: true, tcp: none, err: &conn.UnsupportedError{}},
+		{name: "UDP alone, no udp_diag", wantUDP: true, udp: none, err: &conn.UnsupportedError{}},
+		{name: "refused", wantTCP: true, wantUDP: true, tcp: unix.EACCES, udp: unix.EACCES, err: &conn.PermissionError{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := &Diag{cfg: Config{TCP: c.wantTCP, UDP: c.wantUDP}}
+			d := &Diag{cfg: conn.Config{TCP: c.wantTCP, UDP: c.wantUDP}}
 			err := d.try(func(p conn.Proto) error {
 				if p == conn.UDP {
 					return c.udp

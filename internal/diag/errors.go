@@ -6,34 +6,17 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
 )
-
-// PermissionError says that sock_diag is there and refused, as by seccomp(2).
-type PermissionError struct{ Err error }
-
-func (e *PermissionError) Error() string {
-	return fmt.Sprintf("sock_diag is not permitted here: %v", e.Err)
-}
-
-func (e *PermissionError) Unwrap() error { return e.Err }
-
-// UnsupportedError says what this kernel lacks.
-type UnsupportedError struct {
-	What string
-	Err  error
-}
-
-func (e *UnsupportedError) Error() string { return "this kernel lacks " + e.What }
-
-func (e *UnsupportedError) Unwrap() error { return e.Err }
 
 // classify turns what the kernel said into who can do something about it.
 func classify(doing string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return &PermissionError{Err: fmt.Errorf("%s: %w", doing, err)}
+		return &conn.PermissionError{Origin: conn.FromDiag, Err: fmt.Errorf("%s: %w", doing, err)}
 	case absent(err):
-		return &UnsupportedError{What: "sock_diag (CONFIG_INET_DIAG: modules inet_diag, tcp_diag and udp_diag)", Err: fmt.Errorf("%s: %w", doing, err)}
+		return &conn.UnsupportedError{Origin: conn.FromDiag, What: "sock_diag (CONFIG_INET_DIAG: modules inet_diag, tcp_diag and udp_diag)", Err: fmt.Errorf("%s: %w", doing, err)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -146,7 +146,7 @@ type host struct {
 }
 
 func newHost(limit int) *host {
-	h := &host{sampler: &sampler{Diag: &Diag{cfg: Config{MaxConns: limit}}, spaces: newSpaces()}}
+	h := &host{sampler: &sampler{Diag: &Diag{cfg: conn.Config{MaxConns: limit}}, spaces: newSpaces()}}
 	h.sp = newSpace(4711, "")
 	return h
 }

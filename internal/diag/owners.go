@@ -41,7 +41,7 @@ func (s *sampler) findOwners() {
 		}
 	})
 	o.next = monotonic() + min(costShare*cost, pause)
-	o.rest = min(max(2*o.rest, time.Duration(s.every.Load())), maxRest)
+	o.rest = min(max(2*o.rest, s.Interval()), maxRest)
 	o.again = s.now + int64(o.rest)
 }
 

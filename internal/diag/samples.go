@@ -36,41 +36,8 @@ func (d *Diag) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 	return func(yield func(*conn.Sample, error) bool) {
 		s := &sampler{Diag: d, spaces: newSpaces()}
 		s.out.Host, s.out.Origin = d.cfg.Host, conn.FromDiag
-		next := time.Now()
-		for {
-			s.out.Last = ctx.Err() != nil
-			if err := s.take(); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(&s.out, nil) || s.out.Last {
-				return
-			}
-			next = s.wait(ctx, next)
-		}
+		s.Run(ctx, &s.out, s.take)(yield)
 	}
-}
-
-// wait returns when the next sample is due, or when ctx ends. Ticks that went by
-// while the reader was busy are counted, not made up for.
-func (s *sampler) wait(ctx context.Context, last time.Time) time.Time {
-	every := time.Duration(s.every.Load())
-	next := last.Add(every)
-	if late := time.Since(next); late > 0 {
-		n := late / every
-		s.out.Loss.MissedTicks += uint64(n)
-		next = next.Add(n * every)
-		if n > 0 {
-			return next
-		}
-	}
-	timer := time.NewTimer(time.Until(next))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return next
 }
 
 func (s *sampler) take() error {

@@ -66,7 +66,7 @@ func TestSmallBuffer(t *testing.T) {
 		defer l.Close()
 		ports[uint16(l.Addr().(*net.TCPAddr).Port)] = true
 	}
-	d, err := Open(Config{TCP: true})
+	d, err := Open(conn.Config{TCP: true})
 	if err != nil {
 		t.Fatal(err)
 	}

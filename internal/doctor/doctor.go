@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/diag"
 	"tcptop/internal/probe"
 )
@@ -54,7 +55,7 @@ func Examine(version string) *Report {
 	}
 	switch {
 	case p.Err != nil:
-		var denied *probe.PermissionError
+		var denied *conn.PermissionError
 		r.Refused, r.Denied = p.Err.Error(), errors.As(p.Err, &denied) || errors.Is(p.Err, fs.ErrPermission)
 		r.tryDiag()
 	case len(p.Missing) > 0:
@@ -65,7 +66,7 @@ func Examine(version string) *Report {
 
 func (r *Report) tryDiag() {
 	r.Tier = None
-	d, err := diag.Open(diag.Config{Interval: time.Second, TCP: true, UDP: true})
+	d, err := diag.Open(conn.Config{Interval: time.Second, TCP: true, UDP: true})
 	if err != nil {
 		r.Missing = append(r.Missing, err.Error())
 		return

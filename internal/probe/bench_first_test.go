@@ -84,7 +84,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkMemory(b *testing.B) {
 	testkit.Kernel(b)
 	const conns = 1 << 17
-	p, err := Open(Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: conns})
+	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: conns})
 	if err != nil {
 		b.Fatal(err)
 	}

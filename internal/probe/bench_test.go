@@ -50,7 +50,7 @@ func standing(b *testing.B, n int) *testkit.Workload {
 }
 
 func open(b *testing.B, n int) *Probe {
-	p, err := Open(Config{Interval: time.Second, TCP: true, MaxConns: n + n/4 + 4096, Host: "bench"})
+	p, err := Open(conn.Config{Interval: time.Second, TCP: true, MaxConns: n + n/4 + 4096, Host: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestDegradedCgroup(t *testing.T) {
 func TestRefused(t *testing.T) {
 	p, err := without(t, "tt_set_state")
 	requireRefusal(t, p, err)
-	var unsupported *UnsupportedError
+	var unsupported *conn.UnsupportedError
 	if kernelIs(t, 6, 1) && (!errors.As(err, &unsupported) || !strings.Contains(unsupported.Detail, "tt_set_state")) {
 		t.Errorf("%v", err)
 	}
@@ -108,7 +108,7 @@ func TestGone(t *testing.T) {
 		return
 	}
 	testkit.Kernel(t)
-	p, err := Open(Config{Interval: bothProtocols.Interval, TCP: true, MaxConns: 8192})
+	p, err := Open(conn.Config{Interval: bothProtocols.Interval, TCP: true, MaxConns: 8192})
 	must(t, err)
 	l := keep(t, p)
 	server := listen(t, "127.0.0.1:0")
@@ -140,7 +140,7 @@ func TestMissedEnds(t *testing.T) {
 		return
 	}
 	testkit.Kernel(t)
-	p, err := Open(Config{Interval: bothProtocols.Interval, TCP: true, MaxConns: 8192})
+	p, err := Open(conn.Config{Interval: bothProtocols.Interval, TCP: true, MaxConns: 8192})
 	must(t, err)
 	l := keep(t, p)
 	server := listen(t, "127.0.0.1:0")

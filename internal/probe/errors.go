@@ -9,44 +9,21 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
 )
-
-// PermissionError says which capabilities are missing.
-type PermissionError struct {
-	Missing []string // "CAP_BPF" …; empty when the kernel refused for another reason
-	Err     error
-}
-
-func (e *PermissionError) Error() string {
-	if len(e.Missing) > 0 {
-		return "measuring in the kernel needs " + strings.Join(e.Missing, ", ")
-	}
-	return fmt.Sprintf("the kernel does not permit eBPF here: %v", e.Err)
-}
-
-func (e *PermissionError) Unwrap() error { return e.Err }
-
-// UnsupportedError says what this kernel lacks, in one line.
-type UnsupportedError struct {
-	What   string
-	Detail string // what the kernel said to it, over many lines: for bug reports
-	Err    error
-}
-
-func (e *UnsupportedError) Error() string { return "this kernel lacks " + e.What }
-
-func (e *UnsupportedError) Unwrap() error { return e.Err }
 
 // refused says of what the kernel did not take who can do something about it.
 func refused(t *tier, err error) error {
 	said := verdicts(err)
 	switch {
 	case unreadable.MatchString(said): // security_locked_down(LOCKDOWN_BPF_READ_KERNEL)
-		return &PermissionError{Err: errors.New("lockdown is at confidentiality, where programs may not read the kernel's memory")}
+		return &conn.PermissionError{Origin: conn.FromBPF, Err: errors.New("lockdown is at confidentiality, where programs may not read the kernel's memory")}
 	case !objected(err) && errors.Is(err, fs.ErrPermission):
-		return &PermissionError{Err: errors.New(oneLine(err))}
+		return &conn.PermissionError{Origin: conn.FromBPF, Err: errors.New(oneLine(err))}
 	}
-	return &UnsupportedError{
+	return &conn.UnsupportedError{
+		Origin: conn.FromBPF,
 		What:   fmt.Sprintf("what measuring %s needs (%s; %s or newer has it)", t.name, oneLine(err), t.needs),
 		Detail: said,
 		Err:    err,

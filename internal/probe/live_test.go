@@ -45,7 +45,7 @@ type flowID struct {
 	rport  uint16
 }
 
-var bothProtocols = Config{Interval: 100 * time.Millisecond, TCP: true, UDP: true, MaxConns: 8192, UDPTimeout: 5 * time.Second}
+var bothProtocols = conn.Config{Interval: 100 * time.Millisecond, TCP: true, UDP: true, MaxConns: 8192, UDPTimeout: 5 * time.Second}
 
 // watch opens a probe of TCP and UDP and keeps what it says until the test ends. On
 // a kernel that is known to be too old it requires a refusal and returns nil.
@@ -86,7 +86,7 @@ func requireRefusal(t testing.TB, p *Probe, err error) {
 		must(t, p.Close())
 		return
 	}
-	var unsupported *UnsupportedError
+	var unsupported *conn.UnsupportedError
 	if !errors.As(err, &unsupported) || unsupported.Detail == "" || strings.Contains(err.Error(), "\n") || len(err.Error()) > 200 {
 		t.Errorf("refused by %q, detail %q; want an UnsupportedError of one line", err, unsupported)
 	}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
 )
 
 // try asks bpf(2) for a map that takes CAP_BPF: the library, refused, blames the limit
@@ -18,9 +20,9 @@ func try() error {
 	case 0:
 		return unix.Close(int(fd))
 	case unix.EPERM, unix.EACCES:
-		return &PermissionError{Err: fmt.Errorf("bpf(2): %w", errno)}
+		return &conn.PermissionError{Origin: conn.FromBPF, Err: fmt.Errorf("bpf(2): %w", errno)}
 	case unix.ENOSYS:
-		return &UnsupportedError{What: "bpf(2)", Err: errno}
+		return &conn.UnsupportedError{Origin: conn.FromBPF, What: "bpf(2)", Err: errno}
 	}
 	return nil
 }

@@ -5,28 +5,19 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
-)
 
-// Config says what to measure.
-type Config struct {
-	Interval   time.Duration // between samples; 100 ms at least
-	TCP, UDP   bool
-	MaxConns   int           // slots for TCP sockets; 0 sizes the table by memory
-	UDPTimeout time.Duration // how long a flow may be idle before its place is given away
-	Host       string        // name that samples carry
-}
+	"tcptop/internal/conn"
+)
 
 // Probe is the loaded and attached object.
 type Probe struct {
-	cfg     Config
-	every   atomic.Int64 // ns between samples
+	conn.Pace
+	cfg     conn.Config
 	obj     *object
 	sets    []*set
 	slots   *slotTable
@@ -38,8 +29,8 @@ type Probe struct {
 }
 
 // Open loads the object and attaches its hooks. Traffic is counted from here on.
-// Errors are *PermissionError, *UnsupportedError, or what the system said.
-func Open(cfg Config) (*Probe, error) {
+// Errors are *conn.PermissionError, *conn.UnsupportedError, or what the system said.
+func Open(cfg conn.Config) (*Probe, error) {
 	spec, err := loadTcptop()
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded object: %w", err)
@@ -47,26 +38,26 @@ func Open(cfg Config) (*Probe, error) {
 	return openObject(cfg, spec)
 }
 
-func openObject(cfg Config, spec *ebpf.CollectionSpec) (_ *Probe, err error) {
+func openObject(cfg conn.Config, spec *ebpf.CollectionSpec) (_ *Probe, err error) {
 	caps, err := ownCapabilities()
 	if err != nil {
 		return nil, err
 	}
 	if missing := caps.missing(); len(missing) > 0 {
-		return nil, &PermissionError{Missing: missing}
+		return nil, &conn.PermissionError{Origin: conn.FromBPF, Missing: missing}
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return nil, &UnsupportedError{What: "type information (BTF, /sys/kernel/btf/vmlinux)", Err: err}
+		return nil, &conn.UnsupportedError{Origin: conn.FromBPF, What: "type information (BTF, /sys/kernel/btf/vmlinux)", Err: err}
 	}
 	// The library reads it before each bpf(2), to look for bpffs.
 	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
-		return nil, &UnsupportedError{What: "a mounted /proc", Err: err}
+		return nil, &conn.UnsupportedError{Origin: conn.FromBPF, What: "a mounted /proc", Err: err}
 	}
 	if err := try(); err != nil {
 		return nil, err
 	}
 	if err := rlimit.RemoveMemlock(); err != nil { // before 5.11 maps were locked memory
-		return nil, &PermissionError{Err: fmt.Errorf("raise the limit of locked memory: %w", err)}
+		return nil, &conn.PermissionError{Origin: conn.FromBPF, Err: fmt.Errorf("raise the limit of locked memory: %w", err)}
 	}
 	p := &Probe{cfg: cfg}
 	p.SetInterval(cfg.Interval)
@@ -84,10 +75,6 @@ func openObject(cfg Config, spec *ebpf.CollectionSpec) (_ *Probe, err error) {
 	}
 	return p, nil
 }
-
-// SetInterval changes the time between samples, from the next one on. It may be
-// called while samples are taken.
-func (p *Probe) SetInterval(d time.Duration) { p.every.Store(int64(d)) }
 
 // Missing says what is not measured here, a clause for each; empty when all is.
 func (p *Probe) Missing() []string { return p.missing }

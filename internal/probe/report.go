@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
 )
 
 // Report is what this kernel and these privileges allow, for bug reports. It was tried,
@@ -48,7 +50,7 @@ func Examine() *Report {
 	if caps, err := ownCapabilities(); err == nil {
 		r.Lacking = caps.missing()
 	}
-	p, err := Open(Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: minConns})
+	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: minConns})
 	if err == nil {
 		r.Missing, r.UDP = p.Missing(), p.udpTier
 		err = p.Close()
@@ -89,7 +91,7 @@ func (r *Report) examineHooks() {
 // object makes the smallest maps that there can be, if that is permitted at all.
 func (r *Report) object() (*object, error) {
 	if len(r.Lacking) > 0 {
-		return nil, &PermissionError{Missing: r.Lacking}
+		return nil, &conn.PermissionError{Origin: conn.FromBPF, Missing: r.Lacking}
 	}
 	spec, err := loadTcptop()
 	if err != nil {

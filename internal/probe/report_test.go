@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -37,7 +38,7 @@ func TestExamine(t *testing.T) {
 	if r.Err == nil && (first < 0) != (r.UDP == "") || first >= 0 && r.Err == nil && r.UDP != udpTiers[first].name {
 		t.Errorf("UDP is counted by %q; usable: %v", r.UDP, usable)
 	}
-	var unsupported *UnsupportedError
+	var unsupported *conn.UnsupportedError
 	if r.Err != nil && !errors.As(r.Err, &unsupported) {
 		t.Error(r.Err)
 	}

@@ -24,8 +24,7 @@ type sampler struct {
 	unowned map[uint32]uint64 // slot to cookie of live connections without an owner
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
-	missed  uint64
-	count   int64 // monotonic ns at which skipped events are counted again
+	count   int64             // monotonic ns at which skipped events are counted again
 }
 
 // skippedEvery is how often the kernel's statistics are asked for, a call per program.
@@ -45,41 +44,8 @@ func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 			yield(nil, err)
 			return
 		}
-		next := time.Now()
-		for {
-			s.out.Last = ctx.Err() != nil
-			if err := s.take(); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(&s.out, nil) || s.out.Last {
-				return
-			}
-			next = s.wait(ctx, next)
-		}
+		s.Run(ctx, &s.out, s.take)(yield)
 	}
-}
-
-// wait returns when the next sample is due, or when ctx ends. Ticks that went by
-// while the reader was busy are counted, not made up for.
-func (s *sampler) wait(ctx context.Context, last time.Time) time.Time {
-	every := time.Duration(s.every.Load())
-	next := last.Add(every)
-	if late := time.Since(next); late > 0 {
-		n := late / every
-		s.missed += uint64(n)
-		next = next.Add(n * every)
-		if n > 0 {
-			return next
-		}
-	}
-	timer := time.NewTimer(time.Until(next))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return next
 }
 
 // first takes stock of what was there before the hooks.
@@ -97,7 +63,7 @@ func (s *sampler) takeInventory(now int64) (err error) {
 		return nil
 	}
 	s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
-	s.inv.restUntil(now, time.Duration(s.every.Load()))
+	s.inv.restUntil(now, s.Interval())
 	return err
 }
 
@@ -141,7 +107,7 @@ func (s *sampler) takeTCP(now int64) (err error) {
 			return err
 		}
 		searched = true
-		s.rest = min(max(2*s.rest, time.Duration(s.every.Load())), maxRest)
+		s.rest = min(max(2*s.rest, s.Interval()), maxRest)
 		s.again = now + int64(s.rest)
 	}
 	s.out.Conns = slices.Grow(s.out.Conns, len(changed))
@@ -232,7 +198,6 @@ func (s *sampler) loss() error {
 	l.FlowsFull = atomic.LoadUint64(&n.FlowsFull)
 	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale
-	l.MissedTicks = s.missed
 	if s.out.Mono >= s.count || s.out.Last {
 		s.count = s.out.Mono + skippedEvery
 		skipped, err := s.Skipped()

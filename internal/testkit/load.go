@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 )
@@ -38,16 +37,10 @@ func Load(t testing.TB) string {
 }
 
 func (b *loadBuild) build() {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		b.err = fmt.Errorf("no source path; set %s", loadEnv)
-		return
-	}
 	if b.dir, b.err = os.MkdirTemp("", "tcptop-load-"); b.err != nil {
 		return
 	}
-	c := exec.Command("go", "build", "-o", b.dir, "./test/load")
-	c.Dir = filepath.Join(filepath.Dir(file), "..", "..")
+	c := exec.Command("go", "build", "-o", b.dir, "tcptop/test/load") // tests run within the module
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		b.err = fmt.Errorf("%w\n%s", err, out)

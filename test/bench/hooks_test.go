@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/probe"
 	"tcptop/internal/testkit"
 )
@@ -34,7 +35,7 @@ func BenchmarkUDPHooks(b *testing.B) {
 }
 
 func ownHooks(b *testing.B) (int, func()) {
-	p, err := probe.Open(probe.Config{Interval: time.Second, UDP: true, Host: "bench"})
+	p, err := probe.Open(conn.Config{Interval: time.Second, UDP: true, Host: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}

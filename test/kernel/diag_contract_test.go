@@ -3,7 +3,7 @@ package kernel
 import (
 	"testing"
 
-	"tcptop/internal/diag"
+	"tcptop/internal/conn"
 	"tcptop/internal/probe"
 	"tcptop/internal/testkit"
 )
@@ -24,11 +24,11 @@ func TestContract(t *testing.T) {
 	}
 	t.Run("diag", func(t *testing.T) {
 		testkit.Root(t)
-		testkit.CheckSource(t, openDiag(t, diag.Config{}).Samples, 5, traffic(t))
+		testkit.CheckSource(t, openDiag(t, conn.Config{}).Samples, 5, traffic(t))
 	})
 	t.Run("bpf", func(t *testing.T) {
 		testkit.Kernel(t)
-		p, err := probe.Open(probe.Config{TCP: true, UDP: true, Interval: tick})
+		p, err := probe.Open(conn.Config{TCP: true, UDP: true, Interval: tick})
 		must(t, err)
 		testkit.CheckSource(t, p.Samples, 5, traffic(t))
 		must(t, p.Close())

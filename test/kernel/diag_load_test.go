@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -18,7 +17,7 @@ func TestDiagMany(t *testing.T) {
 	ns := testkit.NetNS(t)
 	load := testkit.Start(t, ns, "idle", "-n", fmt.Sprint(n/2))
 	load.Ready()
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	moved := func(packets uint64) {
 		t.Helper()
 		w.until(patience, func(s *seen) error {
@@ -57,7 +56,7 @@ func TestDiagMany(t *testing.T) {
 // of one is never more than it carried, the FIN that counts as a byte included.
 func TestDiagNeverMore(t *testing.T) {
 	testkit.Root(t)
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	truths := map[string]testkit.Truth{}
 	for seed := range 4 {
 		load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "300", "-par", "16", "-max", "400000", "-seed", fmt.Sprint(seed))

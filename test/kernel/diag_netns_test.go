@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -25,7 +24,7 @@ func TestDiagNamespaces(t *testing.T) {
 	}
 	begin(spaces[0], "1")
 	begin(spaces[1], "2")
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.start), all) })
 	spaces = append(spaces, testkit.NetNS(t))
 	begin(spaces[2], "3")
@@ -66,7 +65,7 @@ func TestDiagLetsNamespaceGo(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	tool(t, "ip", "netns", "exec", name, testkit.Load(t), "bulk", "-n", "4", "-max", "1000") // leaves time-wait sockets
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	rows := func(s *seen) (n int) {
 		for _, r := range s.live {
 			if uint64(r.NetNS) == inode && r.Event != conn.EventClose {
@@ -111,7 +110,7 @@ func holder(t *testing.T, ns *testkit.NS) int {
 // TestDiagThreadNamespace finds a namespace that only one thread of a process is in.
 func TestDiagThreadNamespace(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	l := listen(t, ns, 0, 4)
 	ns.Do(func() {
 		w.until(patience, func(s *seen) error {

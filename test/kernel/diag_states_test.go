@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -21,12 +20,12 @@ func TestDiagStates(t *testing.T) {
 			ns := testkit.NetNS(t)
 			var w *watcher
 			if before {
-				w = watchDiag(t, diag.Config{TCP: true})
+				w = watchDiag(t, conn.Config{TCP: true})
 			}
 			load := testkit.Start(t, ns, "states")
 			truths := load.Ready()
 			if !before {
-				w = watchDiag(t, diag.Config{TCP: true})
+				w = watchDiag(t, conn.Config{TCP: true})
 			}
 			w.until(patience, func(s *seen) error {
 				out, err := ns.Command("ss", "-tanH").Output()
@@ -59,7 +58,7 @@ func TestDiagListener(t *testing.T) {
 	testkit.Tools(t, "ss")
 	ns := testkit.NetNS(t)
 	testkit.Start(t, ns, "idle", "-n", "1").Ready() // a process must be in a namespace for it to be found
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	l := listen(t, ns, 0, 4)
 	backlog := func(want, limit uint32) {
 		t.Helper()

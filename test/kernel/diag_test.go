@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -10,15 +9,13 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/diag"
-	"tcptop/internal/enrich"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
 
 // openDiag opens the sock_diag collector until the test ends. TCP and UDP are both
 // measured unless cfg says which; no interval is the shortest.
-func openDiag(t testing.TB, cfg diag.Config) *diag.Diag {
+func openDiag(t testing.TB, cfg conn.Config) *diag.Diag {
 	t.Helper()
 	if !cfg.TCP && !cfg.UDP {
 		cfg.TCP, cfg.UDP = true, true
@@ -39,40 +36,16 @@ func openDiag(t testing.TB, cfg diag.Config) *diag.Diag {
 }
 
 // watchDiag is watch for the sock_diag collector.
-func watchDiag(t testing.TB, cfg diag.Config) *watcher {
+func watchDiag(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
-	d := openDiag(t, cfg)
-	ctx, cancel := context.WithCancel(context.Background())
-	w := &watcher{t: t, cancel: cancel, done: make(chan struct{}), ticked: make(chan struct{}, 1)}
-	w.seen.first, w.seen.last = map[conn.ID]table.Row{}, map[conn.ID]table.Row{}
-	go func() {
-		defer close(w.done)
-		names, rows := enrich.New(enrich.Config{}), table.New(table.Config{})
-		for sample, err := range d.Samples(ctx) {
-			if err != nil {
-				w.err = err
-				return
-			}
-			names.Apply(sample)
-			rows.Apply(sample)
-			w.take(sample, rows.Snapshot())
-		}
-	}()
-	t.Cleanup(func() { w.stop() })
-	w.until(patience, func(s *seen) error {
-		if s.ticks == 0 {
-			return fmt.Errorf("no tick yet")
-		}
-		return nil
-	})
-	return w
+	return watchSource(t, openDiag(t, cfg).Samples, cfg)
 }
 
 // TestDiagBulk watches 200 connections of all kinds and families that live longer than
 // a tick, from before they open until after they close: exact at both ends, and whose.
 func TestDiagBulk(t *testing.T) {
 	testkit.Root(t)
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
 	truths := load.Ready()
 	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.live), truths) })
@@ -95,7 +68,7 @@ func TestDiagBefore(t *testing.T) {
 	testkit.Root(t)
 	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
 	truths := load.Ready()
-	w := watchDiag(t, diag.Config{TCP: true})
+	w := watchDiag(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error {
 		if err := allAgree(bySocket(s.start), asSeen(bySocket(s.start), truths)); err != nil {
 			return err
@@ -122,7 +95,7 @@ func TestDiagLikeProbe(t *testing.T) {
 	c := dial(t, ns, 0, l)
 	clog(t, c)
 	l.accept()
-	bpf, dump := watch(t, probe.Config{TCP: true}), watchDiag(t, diag.Config{TCP: true})
+	bpf, dump := watch(t, conn.Config{TCP: true}), watchDiag(t, conn.Config{TCP: true})
 	// When a packet last came, sock_diag knows to the kernel's tick, and not of an
 	// acknowledgement that was sent late (tcp_delack_max, 200 ms).
 	unlike := cmp.Options{

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -13,7 +12,7 @@ import (
 // TestDiagUDP has a row for each UDP socket, with its queues and owner, without bytes.
 func TestDiagUDP(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watchDiag(t, diag.Config{UDP: true})
+	w := watchDiag(t, conn.Config{UDP: true})
 	load := testkit.Start(t, ns, "udp", "-flows", "39", "-hold")
 	sockets := map[string]testkit.Truth{}
 	for _, r := range load.Ready() {

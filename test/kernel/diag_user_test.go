@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/diag"
 	"tcptop/internal/testkit"
 )
 
@@ -47,7 +46,7 @@ func asUser(t *testing.T, port string) {
 	own, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)
 	defer own.Close()
-	d := openDiag(t, diag.Config{})
+	d := openDiag(t, conn.Config{})
 	missing := strings.Join(d.Missing(), "\n")
 	for _, word := range []string{"CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "UDP", "shorter than a tick"} {
 		if !strings.Contains(missing, word) {

@@ -45,7 +45,7 @@ type seen struct {
 	totals []conn.OwnerTotal
 }
 
-// watcher folds a probe's samples into rows as the program does.
+// watcher folds a source's samples into rows as the program does.
 type watcher struct {
 	t      testing.TB
 	cancel context.CancelFunc
@@ -59,7 +59,7 @@ type watcher struct {
 // watch opens a probe and watches it until the test ends. Its hooks are in place
 // and the first tick is taken when it returns. TCP and UDP are both measured
 // unless cfg says which; no interval is the shortest.
-func watch(t testing.TB, cfg probe.Config) *watcher {
+func watch(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
 	testkit.Kernel(t)
 	if !cfg.TCP && !cfg.UDP {
@@ -72,19 +72,25 @@ func watch(t testing.TB, cfg probe.Config) *watcher {
 	if err != nil {
 		t.Fatalf("open probe: %v", err)
 	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("close probe: %v", err)
+		}
+	})
+	return watchSource(t, p.Samples, cfg)
+}
+
+// watchSource watches a source until the test ends, from its first tick on.
+func watchSource(t testing.TB, source conn.Source, cfg conn.Config) *watcher {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{t: t, cancel: cancel, done: make(chan struct{}), ticked: make(chan struct{}, 1)}
 	w.seen.first, w.seen.last = map[conn.ID]table.Row{}, map[conn.ID]table.Row{}
 	go func() {
 		defer close(w.done)
-		w.run(ctx, p, cfg)
+		w.run(ctx, source, cfg)
 	}()
-	t.Cleanup(func() {
-		w.stop()
-		if err := p.Close(); err != nil {
-			t.Errorf("close probe: %v", err)
-		}
-	})
+	t.Cleanup(func() { w.stop() })
 	w.until(patience, func(s *seen) error {
 		if s.ticks == 0 {
 			return fmt.Errorf("no tick yet")
@@ -94,9 +100,9 @@ func watch(t testing.TB, cfg probe.Config) *watcher {
 	return w
 }
 
-func (w *watcher) run(ctx context.Context, p *probe.Probe, cfg probe.Config) {
+func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config) {
 	names, rows := enrich.New(enrich.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
-	for sample, err := range p.Samples(ctx) {
+	for sample, err := range source(ctx) {
 		if err != nil {
 			w.err = err
 			return
@@ -156,7 +162,7 @@ func (w *watcher) until(limit time.Duration, cond func(*seen) error) {
 		case <-w.ticked:
 		case <-w.done:
 			if err := w.look(cond); err != nil {
-				w.t.Fatalf("the probe ended (%v), and: %v", w.err, err)
+				w.t.Fatalf("the source ended (%v), and: %v", w.err, err)
 			}
 			return
 		case <-end.C:
@@ -176,7 +182,7 @@ func (w *watcher) stop() *seen {
 	w.cancel()
 	<-w.done
 	if w.err != nil {
-		w.t.Errorf("probe: %v", w.err)
+		w.t.Errorf("source: %v", w.err)
 		w.err = nil
 	}
 	return &w.seen

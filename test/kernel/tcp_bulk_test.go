@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -13,7 +12,7 @@ import (
 // TestBulk watches 200 connections of all kinds and families from before they
 // open until after they close.
 func TestBulk(t *testing.T) {
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
 	truths := load.Ready()
 	if len(truths) != 400 {
@@ -38,7 +37,7 @@ func TestBulk(t *testing.T) {
 func TestBulkBefore(t *testing.T) {
 	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
 	truths := load.Ready()
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error { return allKnown(s, truths) })
 	load.Finish()
 	w.until(patience, func(s *seen) error { return allClosed(s, asSeen(bySocket(s.start), truths)) })
@@ -52,7 +51,7 @@ func TestBulkDuring(t *testing.T) {
 	var loads []*testkit.Workload
 	for i := range 6 {
 		loads = append(loads, testkit.Start(t, ns, "bulk", "-n", "80", "-max", "4194304", "-hold", "-seed", fmt.Sprint(i)))
-		probes = append(probes, watch(t, probe.Config{TCP: true}))
+		probes = append(probes, watch(t, conn.Config{TCP: true}))
 	}
 	var truths []testkit.Truth
 	for _, load := range loads {

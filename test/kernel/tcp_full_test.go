@@ -17,7 +17,7 @@ import (
 func TestTableFull(t *testing.T) {
 	ns := testkit.NetNS(t)
 	room := roomFor(t, 1024)
-	w := watch(t, probe.Config{TCP: true, MaxConns: room})
+	w := watch(t, conn.Config{TCP: true, MaxConns: room})
 	// Two sockets each: the table is full even if all that the host had has gone.
 	idle := testkit.Start(t, ns, "idle", "-n", fmt.Sprint(room/2+50))
 	idle.Ready()
@@ -45,7 +45,7 @@ func TestTableFull(t *testing.T) {
 // roomFor is a bound that leaves room for n sockets beside what the host has anyway.
 func roomFor(t *testing.T, n int) int {
 	t.Helper()
-	return n + len(watch(t, probe.Config{TCP: true}).stop().start)
+	return n + len(watch(t, conn.Config{TCP: true}).stop().start)
 }
 
 // forgive lets rows not say who accepted a connection that had no slot, nor that it
@@ -72,7 +72,7 @@ func forgive(rows map[string]table.Row, truths []testkit.Truth) {
 func TestRingFull(t *testing.T) {
 	testkit.Kernel(t)
 	ns := testkit.NetNS(t)
-	p, err := probe.Open(probe.Config{TCP: true, Interval: tick, MaxConns: roomFor(t, 256)})
+	p, err := probe.Open(conn.Config{TCP: true, Interval: tick, MaxConns: roomFor(t, 256)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/testkit"
 )
 
@@ -17,7 +16,7 @@ import (
 func TestListenerBacklog(t *testing.T) {
 	testkit.Tools(t, "ss")
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	l := listen(t, ns, 0, 4)
 	id := l.id()
 	backlog := func(want uint32) {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -24,7 +23,7 @@ func TestNamespaces(t *testing.T) {
 	for i, ns := range spaces {
 		all = append(all, twin(t, ns, 100*(i+1))...)
 	}
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.live), all) })
 	spaces = append(spaces, testkit.NetNS(t))
 	all = append(all, twin(t, spaces[2], 300)...)
@@ -62,7 +61,7 @@ func TestMountedNamespace(t *testing.T) {
 	// Without standard input it ends as soon as every state is there, and leaves orphans.
 	tool(t, "ip", "netns", "exec", name, testkit.Load(t), "states")
 	inode := mountedInode(t, name)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error {
 		var rows []table.Row
 		kinds := map[conn.State]bool{}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -19,7 +18,7 @@ const quietTicks = 10
 // nothing is listed as moved any more, unread bytes or not.
 func TestQuietSettles(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	for round := range 3 {
 		load := testkit.Start(t, ns, "bulk", "-n", "48", "-par", "8", "-max", "1048576", "-hold", "-seed", fmt.Sprint(round))
 		truths := load.Ready()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -18,7 +17,7 @@ func TestReconnect(t *testing.T) {
 	for _, slow := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tick between=%v", slow), func(t *testing.T) {
 			ns := testkit.NetNS(t)
-			w := watch(t, probe.Config{TCP: true})
+			w := watch(t, conn.Config{TCP: true})
 			l := listen(t, ns, 0, 8)
 			c := dial(t, ns, 0, l)
 			first := l.accept()
@@ -74,7 +73,7 @@ func endedTwice(s *seen, ns *testkit.NS, first, second conn.ID) error {
 // one tick.
 func TestSameTuple(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true, Interval: 2 * time.Second})
+	w := watch(t, conn.Config{TCP: true, Interval: 2 * time.Second})
 	l := listen(t, ns, 5000, 8)
 	var truths []testkit.Truth
 	for _, n := range []int{700, 90, 1} {

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -63,7 +62,7 @@ func TestResetByPeer(t *testing.T) {
 
 func resetByPeer(t *testing.T, interval time.Duration, closes bool) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true, Interval: interval})
+	w := watch(t, conn.Config{TCP: true, Interval: interval})
 	l := listen(t, ns, 0, 8)
 	client := peerOf(t, ns, l, "hello")
 	s := l.accept()
@@ -93,7 +92,7 @@ func resetByPeer(t *testing.T, interval time.Duration, closes bool) {
 // TestResetUnread lets the server close with bytes that it never read.
 func TestResetUnread(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	l := listen(t, ns, 0, 8)
 	client := peerOf(t, ns, l, "unread")
 	s := l.accept()
@@ -138,7 +137,7 @@ func bothEnds(s *seen, ns *testkit.NS, client *peer, want map[conn.Dir]end) erro
 // TestRefused connects to a port where nobody listens.
 func TestRefused(t *testing.T) {
 	ns := testkit.NetNS(t)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	s := newSocket(t, ns)
 	if err := s.tryConnect(9); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Fatalf("connect: %v", err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -25,7 +25,7 @@ const dropData = `table inet lossy {
 func TestRetrans(t *testing.T) {
 	ns := testkit.NetNS(t)
 	ns.Nft(dropData)
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	before := retransmitted(t, ns)
 	load := testkit.Start(t, ns, "bulk", "-n", "24", "-par", "8", "-max", "2097152", "-hold")
 	truths := load.Ready()

@@ -5,14 +5,13 @@ import (
 	"testing"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/testkit"
 )
 
 // TestShort runs 2,000 processes that connect, exchange and exit at once. Each
 // connection is shown, once at each end, with its process.
 func TestShort(t *testing.T) {
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	ns := testkit.NetNS(t)
 	truths := testkit.Start(t, ns, "short", "-n", "2000").Finish()
 	if len(truths) != 4000 {

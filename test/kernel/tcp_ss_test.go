@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -30,7 +29,7 @@ func TestAgainstSS(t *testing.T) {
 	c := dial(t, ns, 0, l)
 	clog(t, c)
 	l.accept()
-	w := watch(t, probe.Config{TCP: true})
+	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error {
 		rows := map[string]table.Row{}
 		for _, r := range in(ns, s.live) {

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -24,12 +23,12 @@ func TestStates(t *testing.T) {
 			ns := testkit.NetNS(t)
 			var w *watcher
 			if before {
-				w = watch(t, probe.Config{TCP: true})
+				w = watch(t, conn.Config{TCP: true})
 			}
 			load := testkit.Start(t, ns, "states")
 			truths := load.Ready()
 			if !before {
-				w = watch(t, probe.Config{TCP: true})
+				w = watch(t, conn.Config{TCP: true})
 			}
 			w.until(patience, func(s *seen) error {
 				out, err := ns.Command("ss", "-tanH").Output()

@@ -73,7 +73,7 @@ func (s *situation) measures(t *testing.T, path string, ns *testkit.NS, foreign 
 
 // expects is what stderr names with a backend.
 func (s *situation) expects(backend string) []string {
-	const refused = "sock_diag is not permitted"
+	const refused = "does not permit sock_diag"
 	switch {
 	case backend == "diag" && s.diag != 0:
 		return []string{refused}

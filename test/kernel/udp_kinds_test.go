@@ -9,14 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/testkit"
 )
 
 // TestUDP compares 100 pairs of a socket and its remote, of all kinds and
 // families, with their truth: bytes, datagrams, owner, direction and addresses.
 func TestUDP(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ns := testkit.NetNS(t)
 	for seed := range 5 {
 		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) {
@@ -65,7 +64,7 @@ func TestUDPOlder(t *testing.T) {
 	a, b := old[0], old[1]
 	must(t, a.send(b.addr, 1000), b.read(0))
 	a.truth, b.truth = map[netip.AddrPort]moved{}, map[netip.AddrPort]moved{}
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	young := openUDP(t, ns)
 	must(t, a.send(b.addr, 10), b.read(0), b.send(a.addr, 20), a.read(0))
 	must(t, young.send(b.addr, 30), b.read(0), b.send(young.addr, 40), young.read(0))
@@ -87,7 +86,7 @@ func TestUDPOlder(t *testing.T) {
 // TestUDPCorkOption builds a datagram of several writes and lets it go by a socket
 // option, not by a send; the next datagram is one of its own.
 func TestUDPCorkOption(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 2)
 	a, b := ends[0], ends[1]
 	must(t, a.connect(b.addr))
@@ -105,7 +104,7 @@ func TestUDPCorkOption(t *testing.T) {
 
 // TestUDPCorkThreads has one thread begin a datagram and another end it.
 func TestUDPCorkThreads(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 2)
 	a, b := ends[0], ends[1]
 	turn := []chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})}
@@ -129,7 +128,7 @@ func TestUDPCorkThreads(t *testing.T) {
 // TestUDPFailedSend fails a send to one remote after its address was seen; the
 // next datagram, to another, must not be taken for that one's.
 func TestUDPFailedSend(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 3)
 	a, b, c := ends[0], ends[1], ends[2]
 	if err := unix.Sendto(a.fd, make([]byte, 65530), 0, sockaddr(b.addr)); err != unix.EMSGSIZE {

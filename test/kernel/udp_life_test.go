@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -61,7 +60,7 @@ func endedOnce(t *testing.T, w *watcher, e *udpEnd, want ...flowRow) {
 // TestUDPIdle lets a flow fall silent: it goes with one closing row and comes back
 // with its old counters while the kernel still keeps it, afterwards as another flow.
 func TestUDPIdle(t *testing.T) {
-	w := watchUDP(t, probe.Config{UDPTimeout: time.Second})
+	w := watchUDP(t, conn.Config{UDPTimeout: time.Second})
 	ends := openUDPs(t, testkit.NetNS(t), 2)
 	a, b := ends[0], ends[1]
 	must(t, a.connect(b.addr), a.write(b.addr, 100))
@@ -122,7 +121,7 @@ func forgotten(s *seen, id conn.ID) error {
 
 // TestUDPKeptAlive has a flow that moves now and then, but in time.
 func TestUDPKeptAlive(t *testing.T) {
-	w := watchUDP(t, probe.Config{UDPTimeout: time.Second})
+	w := watchUDP(t, conn.Config{UDPTimeout: time.Second})
 	ends := openUDPs(t, testkit.NetNS(t), 2)
 	a, b := ends[0], ends[1]
 	for range 6 {
@@ -142,7 +141,7 @@ func TestUDPKeptAlive(t *testing.T) {
 // are exact, the datagrams of the others are counted as lost.
 func TestUDPTableFull(t *testing.T) {
 	const remotes, room = 6000, 4096
-	w := watchUDP(t, probe.Config{MaxConns: 1})
+	w := watchUDP(t, conn.Config{MaxConns: 1})
 	a := openUDP(t, testkit.NetNS(t))
 	for range 2 {
 		for i := range remotes {

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -26,7 +25,7 @@ func (e *udpEnd) recv(from *udpEnd, room int) error {
 
 // TestUDPNameless reads what waits from several senders without asking who they are.
 func TestUDPNameless(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 4)
 	hub := ends[0]
 	for range 5 {
@@ -43,7 +42,7 @@ func TestUDPNameless(t *testing.T) {
 // TestUDPNamelessMany has more wait than anybody keeps the senders of: what is not
 // known is a row without a remote, but nothing is missing and nobody gets too much.
 func TestUDPNamelessMany(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 4)
 	hub := ends[0]
 	for i := range 1000 {
@@ -89,7 +88,7 @@ func allButNames(rows map[conn.ID]table.Row, e *udpEnd) error {
 
 // TestUDPNamelessCut reads less than what was sent, of several senders.
 func TestUDPNamelessCut(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 4)
 	hub := ends[0]
 	for i := range 9 {
@@ -104,7 +103,7 @@ func TestUDPNamelessCut(t *testing.T) {
 // TestUDPNamesDropped has a reader that asks for the sender for long, then no more:
 // of what waited at the change the sender is not known, and nobody gets too much.
 func TestUDPNamesDropped(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 3)
 	a, b, c := ends[0], ends[1], ends[2]
 	for range 2000 {
@@ -123,7 +122,7 @@ func TestUDPNamesDropped(t *testing.T) {
 func TestUDPMergedMany(t *testing.T) {
 	for _, n := range []int{20, 600} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			w := watchUDP(t, probe.Config{})
+			w := watchUDP(t, conn.Config{})
 			ends := openUDPs(t, testkit.NetNS(t), 2)
 			a, b := ends[0], ends[1]
 			must(t, unix.SetsockoptInt(b.fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1))

@@ -6,13 +6,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
 // TestUDPFilter has a socket filter that drops what is short: nobody receives it.
 func TestUDPFilter(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 3)
 	a, b, c := ends[0], ends[1], ends[2]
 	must(t, dropShort(b.fd, 100))
@@ -34,7 +34,7 @@ func dropShort(fd int, least uint32) error {
 
 // TestUDPBadChecksum has a datagram in the queue that the reader's call throws away.
 func TestUDPBadChecksum(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ns := testkit.NetNS(t)
 	ends := openUDPs(t, ns, 3)
 	a, b, c := ends[0], ends[1], ends[2]
@@ -64,7 +64,7 @@ func sendBroken(from, to *udpEnd, n int) error {
 // TestUDPCut reads into a buffer that is too small for the datagram: connected or
 // not, the same was delivered.
 func TestUDPCut(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 4)
 	a, b, c, d := ends[0], ends[1], ends[2], ends[3]
 	must(t, b.connect(a.addr), a.send(b.addr, 1000), c.send(d.addr, 1000))

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -15,7 +15,7 @@ import (
 func TestUDPQueued(t *testing.T) {
 	for _, n := range []int{10, 32, 33, 200} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			w := watchUDP(t, probe.Config{})
+			w := watchUDP(t, conn.Config{})
 			ends := openUDPs(t, testkit.NetNS(t), 4)
 			hub := ends[0]
 			for i := range n {
@@ -34,7 +34,7 @@ func TestUDPNeverRead(t *testing.T) {
 	for _, connected := range []bool{false, true} {
 		for _, n := range []int{10, 32, 33, 200} {
 			t.Run(fmt.Sprintf("connected=%v/%d", connected, n), func(t *testing.T) {
-				w := watchUDP(t, probe.Config{})
+				w := watchUDP(t, conn.Config{})
 				ends := openUDPs(t, testkit.NetNS(t), 2)
 				a, b := ends[0], ends[1]
 				if connected {
@@ -55,7 +55,7 @@ func TestUDPOverflow(t *testing.T) {
 	for _, connected := range []bool{false, true} {
 		for _, room := range []int{1, 64 << 10} {
 			t.Run(fmt.Sprintf("connected=%v/room=%d", connected, room), func(t *testing.T) {
-				w := watchUDP(t, probe.Config{})
+				w := watchUDP(t, conn.Config{})
 				ends := openUDPs(t, testkit.NetNS(t), 4)
 				overflow(t, ends, room, connected)
 				w.exact(ends...)
@@ -94,7 +94,7 @@ func overflow(t *testing.T, ends []*udpEnd, room int, connected bool) {
 // TestUDPReconnect connects and disconnects a socket while datagrams wait in its
 // queue, which must not change whose they are.
 func TestUDPReconnect(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 3)
 	a, b, c := ends[0], ends[1], ends[2]
 	must(t, a.send(b.addr, 100), a.send(b.addr, 200), b.connect(a.addr), b.read(0), b.read(0))
@@ -107,7 +107,7 @@ func TestUDPReconnect(t *testing.T) {
 
 // TestUDPLateGRO asks for merged datagrams when single ones wait already.
 func TestUDPLateGRO(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 2)
 	a, b := ends[0], ends[1]
 	must(t, b.connect(a.addr), a.send(b.addr, 100), a.send(b.addr, 200))

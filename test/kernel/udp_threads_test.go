@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tcptop/internal/probe"
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -34,7 +34,7 @@ func onThreads(n int, f func(i int) error) error {
 // TestUDPThreads has eight threads talk over one unconnected socket, each to a
 // remote of its own, and eight read the answers, whoever comes first.
 func TestUDPThreads(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 9)
 	hub, others := ends[0], ends[1:]
 	must(t, onThreads(len(others), func(i int) error {
@@ -66,7 +66,7 @@ func TestUDPThreads(t *testing.T) {
 // TestUDPFirstAtOnce has two threads send the first datagrams of a flow at the same
 // moment, many times over: it is one flow.
 func TestUDPFirstAtOnce(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 201)
 	hub := ends[0]
 	var here atomic.Int64
@@ -94,7 +94,7 @@ func TestUDPFirstAtOnce(t *testing.T) {
 // TestUDPSharedQueue has threads read one queue while others fill it, without a
 // lock-step: datagrams wait in it and may be dropped.
 func TestUDPSharedQueue(t *testing.T) {
-	w := watchUDP(t, probe.Config{})
+	w := watchUDP(t, conn.Config{})
 	ends := openUDPs(t, testkit.NetNS(t), 5)
 	hub, senders := ends[0], ends[1:]
 	must(t, unix.SetsockoptInt(hub.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<10))

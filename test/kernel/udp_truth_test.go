@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
-	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -28,7 +27,7 @@ func flowOf(r *table.Row) flow {
 }
 
 // watchUDP watches UDP; no flow of a test becomes idle unless it says so.
-func watchUDP(t testing.TB, cfg probe.Config) *watcher {
+func watchUDP(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
 	cfg.UDP = true
 	if cfg.UDPTimeout == 0 {

@@ -1,0 +1,44 @@
+package conn
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Config says what a collector measures.
+type Config struct {
+	Interval   time.Duration // between samples; 100 ms at least
+	TCP, UDP   bool
+	MaxConns   int           // TCP connections that there is room for; 0 sizes the table by memory
+	UDPTimeout time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
+	Host       string        // name that samples carry
+}
+
+// PermissionError says that a collector is kept from measuring, and by what.
+type PermissionError struct {
+	Origin  Origin
+	Missing []string // capabilities: "CAP_BPF" …; empty where something else refuses
+	Err     error
+}
+
+func (e *PermissionError) Error() string {
+	if len(e.Missing) > 0 {
+		return "measuring in the kernel needs " + strings.Join(e.Missing, ", ")
+	}
+	return fmt.Sprintf("the kernel does not permit %s here: %v", e.Origin.Facility(), e.Err)
+}
+
+func (e *PermissionError) Unwrap() error { return e.Err }
+
+// UnsupportedError says what this kernel lacks for a collector, in one line.
+type UnsupportedError struct {
+	Origin Origin
+	What   string
+	Detail string // what the kernel said to it, over many lines: for bug reports
+	Err    error
+}
+
+func (e *UnsupportedError) Error() string { return "this kernel lacks " + e.What }
+
+func (e *UnsupportedError) Unwrap() error { return e.Err }
