@@ -24,9 +24,11 @@ type Env struct {
 	Stderr     io.Writer
 	Local      *time.Location // zone of the times in text output
 	Environ    []string
-	Open       func(conn.Config) (Collector, error) // by eBPF
-	OpenDiag   func(conn.Config) (Collector, error) // by sock_diag
-	Examine    func(version string) *doctor.Report  // what can be measured
+	// SystemConfig is the path of the host's configuration file; "" is none.
+	SystemConfig string
+	Open         func(conn.Config) (Collector, error) // by eBPF
+	OpenDiag     func(conn.Config) (Collector, error) // by sock_diag
+	Examine      func(version string) *doctor.Report  // what can be measured
 	// UserName is the name of a user id, "" where it has none.
 	UserName func(uid uint32) string
 	// UserID is the user id of a name.

@@ -28,9 +28,12 @@ func fakeEnv(stdout, stderr io.Writer) cli.Env {
 		Stdout:     stdout,
 		Stderr:     stderr,
 		Local:      time.UTC,
-		Open:       openFake,
-		OpenDiag:   openFakeDiag,
-		Examine:    examineFake,
+		Environ:    os.Environ(),
+
+		SystemConfig: os.Getenv("TCPTOP_FAKE_ETC"),
+		Open:         openFake,
+		OpenDiag:     openFakeDiag,
+		Examine:      examineFake,
 		UserName: func(uid uint32) string {
 			return map[uint32]string{0: "root", 1000: "ann"}[uid]
 		},

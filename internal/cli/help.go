@@ -14,7 +14,7 @@ process, bytes, packets, rates, round-trip time and state.
 
 Usage:
   tcptop [flags] [interval [count]] [FILTER...]
-  tcptop doctor | completion SHELL | help [fields | filter] | version
+  tcptop doctor | config | completion SHELL | help [fields | filter] | version
 
 Examples:
   tcptop                               the live screen; a pipe or -b makes it lines

@@ -17,18 +17,20 @@ import (
 // Live is this host.
 func Live(version string) Env {
 	env := Env{
-		Version:  version,
-		Stdin:    os.Stdin,
-		Stdout:   os.Stdout,
-		Environ:  os.Environ(),
-		Stderr:   os.Stderr,
-		Local:    time.Local,
-		Open:     openProbe,
-		OpenDiag: openDiag,
-		Examine:  doctor.Examine,
-		UserName: enrich.LookupUser,
-		UserID:   lookupUserID,
-		NetNS:    namedNetNS,
+		Version: version,
+		Stdin:   os.Stdin,
+		Stdout:  os.Stdout,
+		Environ: os.Environ(),
+
+		SystemConfig: "/etc/tcptop/config.toml",
+		Stderr:       os.Stderr,
+		Local:        time.Local,
+		Open:         openProbe,
+		OpenDiag:     openDiag,
+		Examine:      doctor.Examine,
+		UserName:     enrich.LookupUser,
+		UserID:       lookupUserID,
+		NetNS:        namedNetNS,
 	}
 	// Without them only a hint and a field are poorer.
 	env.Executable, _ = os.Executable()

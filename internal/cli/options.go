@@ -28,6 +28,13 @@ type options struct {
 	maxConns   uint32
 	debug      bool
 	look       look
+
+	origins map[string]string // where a flag comes from that was not typed
+}
+
+// typed reports whether a flag stands on the command line.
+func (o *options) typed(given *pflag.FlagSet, name string) bool {
+	return given.Changed(name) && o.origins[name] == ""
 }
 
 func newOptions() *options {
@@ -39,6 +46,7 @@ func newOptions() *options {
 		backend:    choice{word: backendAuto, of: []string{backendAuto, backendBPF, backendDiag}},
 		udpTimeout: seconds(5 * time.Second),
 		look:       newLook(),
+		origins:    map[string]string{},
 	}
 }
 

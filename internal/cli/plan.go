@@ -87,7 +87,7 @@ func (o *options) positionals(given *pflag.FlagSet, args []string) ([]string, er
 	if len(args) == 0 || interval.Set(args[0]) != nil && !isNumber(args[0]) {
 		return args, nil
 	}
-	if given.Changed("interval") {
+	if o.typed(given, "interval") {
 		return nil, usagef("to look for "+args[0]+" write port="+args[0],
 			"the interval is given twice: -d %v and %s", time.Duration(o.interval), args[0])
 	}
@@ -97,7 +97,7 @@ func (o *options) positionals(given *pflag.FlagSet, args []string) ([]string, er
 	if args = args[1:]; len(args) == 0 || !isNumber(args[0]) {
 		return args, nil
 	}
-	if given.Changed("count") {
+	if o.typed(given, "count") {
 		return nil, usagef("to look for "+args[0]+" write port="+args[0],
 			"the count is given twice: -n %d and %s", o.count, args[0])
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +21,9 @@ func newRoot(env *Env) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := env.configure(cmd.Flags(), o.origins); err != nil {
+				return err
+			}
 			p, err := o.plan(env, list, cmd.Flags(), args)
 			if err != nil {
 				return err
@@ -29,7 +31,7 @@ func newRoot(env *Env) *cobra.Command {
 			if o.live(env, cmd.Flags()) {
 				return p.screen(cmd.Context())
 			}
-			if cmd.Flags().Changed("group") {
+			if o.typed(cmd.Flags(), "group") {
 				return usagef("leave out -b and -o on a terminal", "--group is for the screen")
 			}
 			return p.stream(cmd.Context())
@@ -46,7 +48,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate(versionLine(env))
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
-	root.AddCommand(doctorCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
+	root.AddCommand(doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
 	// Only a flag that is not declared fails here.
 	cobra.CheckErr(o.completions(root, list))
 	return root
@@ -81,11 +83,7 @@ func flagFailure(cmd *cobra.Command, err error) error {
 			return usagef("did you mean --"+near+"?", "unknown flag: --%s", unknown.GetSpecifiedName())
 		}
 	case errors.As(err, &invalid):
-		cause := errors.Unwrap(invalid)
-		if _, ok := errors.AsType[*strconv.NumError](cause); ok {
-			cause = errors.New("not a number, or out of range")
-		}
-		return usagef(help, "--%s %q: %v", invalid.GetFlag().Name, invalid.GetValue(), cause)
+		return usagef(help, "--%s %q: %v", invalid.GetFlag().Name, invalid.GetValue(), flagCause(invalid))
 	}
 	return usagef(help, "%v", err)
 }

@@ -67,13 +67,6 @@ func (o *options) screenFlags(env *Env, given *pflag.FlagSet, filter []string) (
 			c.Fields = append(c.Fields, strings.TrimSpace(name))
 		}
 	}
-	if name := env.variable("TCPTOP_THEME"); name != "" && c.Theme == "" {
-		theme := newLook().theme
-		if err := theme.Set(name); err != nil {
-			return c, &failure{code: exitConfig, msg: fmt.Sprintf("TCPTOP_THEME %q: %v", name, err)}
-		}
-		c.Theme = name
-	}
 	return c, nil
 }
 
@@ -105,7 +98,7 @@ func isTerminal(f any) bool {
 // live reports whether the command line asks for the screen: both ends are a
 // terminal and nothing asks for lines.
 func (o *options) live(env *Env, given *pflag.FlagSet) bool {
-	return !o.batch && !given.Changed("output") && isTerminal(env.Stdout) && isTerminal(env.Stdin)
+	return !o.batch && !o.typed(given, "output") && isTerminal(env.Stdout) && isTerminal(env.Stdin)
 }
 
 // screen shows the live screen until it is left or ctx ends.
