@@ -35,6 +35,26 @@ enum conn_bits {
 	BIT_KERNEL = 1 << 2,     /* owned by the kernel itself */
 };
 
+/*
+ * Why a connection ended, where the socket tells it at that moment and its error does
+ * not. What is said to be reset was reset by our side: tcp_send_reset comes after the row.
+ */
+enum why {
+	WHY_UNKNOWN,
+	WHY_UNREAD,     /* reset: closed with data that nobody had read */
+	WHY_LINGER,     /* reset: closed with SO_LINGER and no time */
+	WHY_DISCONNECT, /* reset: connected to AF_UNSPEC */
+	WHY_UNACCEPTED, /* reset: its listener closed */
+	WHY_KEEPALIVE,  /* timed out: probes of an idle connection */
+	WHY_RETRANS,    /* timed out: segments */
+	WHY_PROBES,     /* timed out: probes of a closed window */
+	WHY_SHUT,       /* our side had closed; then the peer reset, or we did, on data that nobody would read */
+	WHY_NO_PORT,    /* connect() found no free local port */
+};
+#define WHY_MASK 15
+#define SYN_RETRIES_SHIFT 4 /* above it: how often the SYN was sent again */
+#define SYN_RETRIES_MAX 15
+
 /* Written by whoever copies the counters. */
 enum limit_bits {
 	LIMIT_APP = 1 << 0,
@@ -70,7 +90,7 @@ struct conn {
 	__u32 total_retrans, lost_out, reord_seen, srtt_us;
 	__u32 rttvar_us, min_rtt_us, cwnd, ssthresh;
 	__u16 mss;
-	__u8 limits, unused;
+	__u8 limits, why;
 	__u32 snd_wnd, rcv_wnd, send_queue;
 	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;
 	__u32 connect_us, chrono[3]; /* jiffies busy, limited by the peer's window, by our send buffer */

@@ -64,6 +64,12 @@ enum special_kfunc_type { KF_bpf_rdonly_cast };
 #define MSG_MORE 0x8000
 #define MSG_ERRQUEUE 0x2000
 
+/* include/uapi/asm-generic/errno.h */
+#define ENETUNREACH 101
+#define ECONNRESET 104
+#define ETIMEDOUT 110
+#define EHOSTUNREACH 113
+
 /* include/uapi/linux/if_ether.h, in network byte order on a little-endian machine */
 #define ETH_P_IP_BE 0x0008
 #define ETH_P_IPV6_BE 0xdd86
@@ -87,6 +93,7 @@ enum {
 /* enum sock_flags, include/net/sock.h */
 #define SOCK_DEAD_BIT 0
 #define SOCK_DONE_BIT 1
+#define SOCK_LINGER_BIT 4
 #define RCV_SHUTDOWN 1
 #define SHUTDOWN_MASK 3
 
@@ -180,6 +187,8 @@ struct sock {
 	atomic_t sk_drops;
 	struct sk_buff_head sk_receive_queue;
 	int sk_err;
+	struct socket *sk_socket;
+	unsigned long sk_lingertime;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
 	kuid_t sk_uid;
@@ -211,6 +220,8 @@ struct tcp_congestion_ops {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	const struct tcp_congestion_ops *icsk_ca_ops;
+	__u8 icsk_retransmits;
+	__u8 icsk_probes_out;
 };
 
 struct minmax_sample {

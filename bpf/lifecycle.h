@@ -71,7 +71,10 @@ static __always_inline void apply_late(struct conn *c, struct late_owner *late)
 	__builtin_memcpy(c->comm, late->comm, sizeof(c->comm));
 }
 
-/* Sends a connection's last row. c is its slot, or NULL when the table had no room for it. */
+/*
+ * Sends a connection's last row. c is its slot, where its end has been noted, or NULL
+ * when the table had no room for it.
+ */
 static __always_inline void report_closed(struct conn *c, struct sock *sk, struct tcp_sock *tp, __u64 cookie, __u8 last)
 {
 	struct closed *o = bpf_ringbuf_reserve(&tt_ring, sizeof(*o), 0);
@@ -89,6 +92,7 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 		o->c.dir = direction(tp, last);
 		if (late)
 			apply_late(&o->c, late);
+		note_end(&o->c, sk, tp, last);
 	}
 	copy_identity(&o->c, sk);
 	if (last == TCP_LISTEN)
@@ -96,8 +100,6 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 	else
 		copy_counters(&o->c, tp, sk);
 	o->c.state = TCP_CLOSE;
-	o->c.last_state = last;
-	o->c.err = sk->sk_err;
 	o->end_ns = bpf_ktime_get_ns();
 	bpf_ringbuf_submit(o, ring_flags());
 	if (late)
@@ -207,16 +209,6 @@ static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, _
 	}
 }
 
-/*
- * Is current the process that closes this socket? close() marks the socket shut
- * both ways before it changes the state, and holds the socket's lock; a state
- * change in softirq has neither. Never take current without this.
- */
-static __always_inline bool closing_here(struct sock *sk)
-{
-	return sk->sk_lock.owned && sk->sk_shutdown == SHUTDOWN_MASK;
-}
-
 /* A connection has ended: its counters are final. */
 static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8 last)
 {
@@ -249,14 +241,13 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 		own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
 	if (owned(c)) {
 		h->phase = PHASE_DONE;
+		note_end(c, sk, tp, last);
 		report_closed(c, sk, tp, cookie, last);
 		return;
 	}
 	if (last != TCP_LISTEN)
 		copy_counters(c, tp, sk);
-	c->state = TCP_CLOSE;
-	c->last_state = last;
-	c->err = sk->sk_err;
+	note_end(c, sk, tp, last);
 	h->phase = PHASE_PENDING;
 }
 

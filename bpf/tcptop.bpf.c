@@ -14,6 +14,7 @@
 #include "maps.h"
 #include "index.h"
 #include "tcp.h"
+#include "why.h"
 #include "lifecycle.h"
 #include "sweep.h"
 #include "inventory.h"
@@ -75,7 +76,7 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	case TCP_ESTABLISHED:
 		copy_identity(c, sk); /* the local port and address are chosen after SYN_SENT */
 		if (oldstate == TCP_SYN_SENT && c->start_ns)
-			c->connect_us = (bpf_ktime_get_ns() - c->start_ns) / 1000;
+			note_connected(c, sk);
 		break;
 	case TCP_FIN_WAIT1:
 		/* only close(), shutdown() and exit lead here, in the process' own context */
@@ -124,7 +125,10 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 	if (!c || !h || !tp)
 		return 0;
 	if (__sync_val_compare_and_swap(&h->phase, PHASE_OPEN, PHASE_DONE) == PHASE_OPEN) {
-		report_closed(c, sk, tp, cookie, c->state);
+		__u8 last = c->state;
+
+		note_end(c, sk, tp, last);
+		report_closed(c, sk, tp, cookie, last);
 	} else if (h->phase == PHASE_PENDING) {
 		__u8 last = c->last_state;
 

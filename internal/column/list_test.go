@@ -25,7 +25,7 @@ rtt_us rttvar_us min_rtt_us retrans_packets retrans_bytes lost_packets reordered
 cwnd ssthresh mss cc pacing_rate delivery_rate snd_wnd rcv_wnd
 send_queue unsent_bytes recv_queue backlog backlog_max drops
 limit
-opened age_ms idle_ms connect_us close_reason
+opened age_ms idle_ms connect_us syn_retries close_reason close_detail errno
 partial source`
 
 func TestContract(t *testing.T) {

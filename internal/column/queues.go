@@ -53,11 +53,22 @@ func lifeFields() []Column {
 			Help: "Time since the last packet either way.",
 			Num:  since(func(r *table.Row) int64 { return r.LastActive }, int64(time.Millisecond))},
 		{Name: "connect_us", Title: "CONNECT", Kind: Micros, Width: 7, Unit: "µs",
-			Help: "Time from the SYN to the established connection; missing where it was not seen.",
+			Help: "Time from the SYN to the established connection, or to the failure; missing where it was not seen.",
 			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.ConnectTime) })},
+		{Name: "syn_retries", Title: "SYNRETR", Kind: Count, Width: 7,
+			Help: "How often our SYN was sent again (tcp_sock.total_retrans in syn-sent), 15 at most once it is answered; missing where connecting was not seen.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				return int64(r.SYNRetries), r.ConnectTime != 0 || r.State == conn.SynSent
+			}},
 		{Name: "close_reason", Title: "CLOSED", Kind: Text, Width: 12, Values: names(conn.FinLocal),
-			Help: "Why the connection ended: who sent the first FIN or the reset, a timeout, a refusal, or a UDP flow that fell idle.",
+			Help: "Why the connection ended: who sent the first FIN or the reset, a timeout, a refusal, a connect that our side gave up, or a UDP flow that fell idle.",
 			Text: text(func(r *table.Row) string { return r.Reason.String() })},
+		{Name: "close_detail", Title: "WHY", Kind: Text, Width: 17, Values: names(conn.Unread),
+			Help: "More of close_reason, where the socket tells: why our side reset (__tcp_close, tcp_disconnect), what timed out (tcp_write_timeout, tcp_probe_timer, tcp_keepalive_timer).",
+			Text: text(func(r *table.Row) string { return r.Detail.String() })},
+		{Name: "errno", Title: "ERRNO", Kind: Text, Width: 12,
+			Help: "The socket's error when the connection ended or failed (sock.sk_err), such as ECONNREFUSED; missing where there was none.",
+			Text: text(func(r *table.Row) string { return r.Errno.String() })},
 	}
 }
 

@@ -36,7 +36,7 @@ func fullRow() *table.Row {
 			ReorderedPackets: 8, RTT: 9, RTTVar: 10, MinRTT: 11, ConnectTime: 12, Cwnd: 13, Ssthresh: 14, MSS: 15,
 			SndWnd: 16, RcvWnd: 17, PacingRate: 18, DeliveryRate: 19, CC: conn.MakeName("cubic"),
 			SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
-			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote,
+			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote, Detail: conn.Keepalive, Errno: 104, SYNRetries: 28,
 		},
 		Event: conn.EventClose, RxRate: 26, TxRate: 27,
 	}
@@ -57,7 +57,7 @@ func TestValues(t *testing.T) {
 		"pacing_rate": "18", "delivery_rate": "19", "snd_wnd": "16", "rcv_wnd": "17",
 		"send_queue": "20", "unsent_bytes": "21", "recv_queue": "22", "backlog": "23", "backlog_max": "24", "drops": "25",
 		"limit": "", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "59500", "idle_ms": "500", "connect_us": "12",
-		"close_reason": "fin-remote", "partial": "true", "source": "bpf",
+		"close_reason": "fin-remote", "syn_retries": "28", "close_detail": "keepalive", "errno": "ECONNRESET", "partial": "true", "source": "bpf",
 	}
 	check(t, snapshot(), fullRow(), want, true)
 }

@@ -156,7 +156,8 @@ type Conn struct {
 	ReorderedPackets     uint32
 
 	RTT, RTTVar, MinRTT uint32 // µs; 0 is not measured yet
-	ConnectTime         uint32 // µs from SYN to established; 0 is not known
+	ConnectTime         uint32 // µs from SYN to established, or to the failure; 0 is not known
+	SYNRetries          uint32 // how often the SYN was sent again; known with ConnectTime and in syn-sent
 	Cwnd, Ssthresh, MSS uint32 // segments, segments, bytes
 	SndWnd, RcvWnd      uint32 // bytes
 	PacingRate          uint64 // bytes per second; 0 is none
@@ -169,4 +170,6 @@ type Conn struct {
 	Opened     int64 // monotonic ns when it opened; 0 is not known
 	LastActive int64 // monotonic ns of the last packet either way; 0 is not known
 	Reason     CloseReason
+	Detail     CloseDetail
+	Errno      Errno // the socket's error when the connection ended; 0 is none
 }

@@ -79,6 +79,11 @@ func TestNames(t *testing.T) {
 		Refused.String():        "refused",
 		FromDiag.String():       "diag",
 		CloseReason(0).String(): "",
+		Aborted.String():        "aborted",
+		NoPort.String():         "no-local-port",
+		Errno(0).String():       "",
+		Errno(111).String():     "ECONNREFUSED",
+		Errno(7).String():       "errno-7",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

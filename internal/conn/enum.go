@@ -1,5 +1,7 @@
 package conn
 
+import "strconv"
+
 // Proto is the transport protocol.
 type Proto uint8
 
@@ -104,13 +106,56 @@ const (
 	Timeout
 	Refused
 	Unreachable
-	Idle // a UDP flow without traffic for --udp-timeout
+	Idle    // a UDP flow without traffic for --udp-timeout
+	Aborted // our side gave up connecting
 )
 
 var reasonNames = [...]string{"", "fin-local", "fin-remote", "reset-local", "reset-remote",
-	"timeout", "refused", "unreachable", "idle"}
+	"timeout", "refused", "unreachable", "idle", "aborted"}
 
 func (r CloseReason) String() string { return name(reasonNames[:], int(r)) }
+
+// CloseDetail says more of a reason, numbered as enum why in bpf/conn.h.
+type CloseDetail uint8
+
+// The details; zero is none.
+const (
+	Unread       CloseDetail = 1 + iota // reset-local: closed with data that nobody had read
+	Linger                              // reset-local: closed with SO_LINGER and no time
+	Disconnect                          // reset-local: connected to AF_UNSPEC
+	Unaccepted                          // reset-local: the listener closed before it was accepted
+	Keepalive                           // timeout: probes of an idle connection
+	Retransmits                         // timeout: segments
+	WindowProbes                        // timeout: probes of a closed window
+	AfterClose                          // fin-local: then reset, by the peer or by us on data that nobody would read
+	NoPort                              // aborted: there was no free local port
+)
+
+var detailNames = [...]string{"", "unread-data", "linger-zero", "disconnect", "not-accepted",
+	"keepalive", "retransmits", "window-probes", "reset-after-close", "no-local-port"}
+
+func (d CloseDetail) String() string { return name(detailNames[:], int(d)) }
+
+// Errno is an error of a socket, numbered as in Linux' include/uapi/asm-generic/errno.h.
+type Errno uint8
+
+// errnoNames are those that TCP leaves in a socket (icmp_err_convert, net/ipv4/icmp.c;
+// tcp_reset and tcp_write_err, net/ipv4) or that connect(2) ends with.
+var errnoNames = map[Errno]string{1: "EPERM", 12: "ENOMEM", 13: "EACCES", 22: "EINVAL", 32: "EPIPE", 71: "EPROTO",
+	90: "EMSGSIZE", 92: "ENOPROTOOPT", 95: "EOPNOTSUPP", 97: "EAFNOSUPPORT", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL",
+	100: "ENETDOWN", 101: "ENETUNREACH", 102: "ENETRESET", 103: "ECONNABORTED", 104: "ECONNRESET", 105: "ENOBUFS",
+	110: "ETIMEDOUT", 111: "ECONNREFUSED", 112: "EHOSTDOWN", 113: "EHOSTUNREACH"}
+
+func (e Errno) String() string {
+	switch name := errnoNames[e]; {
+	case e == 0:
+		return ""
+	case name == "":
+		return "errno-" + strconv.Itoa(int(e))
+	default:
+		return name
+	}
+}
 
 // Origin says which collector measured a sample.
 type Origin uint8

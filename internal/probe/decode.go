@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"math"
+
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
@@ -11,6 +13,12 @@ const (
 	bitFinLocal = 1 << iota
 	bitFinRemote
 	bitKernel
+)
+
+// Halves of tcptopConn.Why, as in bpf/conn.h.
+const (
+	whyMask         = 15
+	synRetriesShift = 4
 )
 
 const hasTCP = conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID |
@@ -57,6 +65,9 @@ func decodeConn(c *conn.Conn, s *tcptopConn, names ccNames) {
 
 func decodePath(c *conn.Conn, s *tcptopConn) {
 	c.RTT, c.RTTVar, c.ConnectTime = s.SrttUs, s.RttvarUs, s.ConnectUs
+	if c.SYNRetries = uint32(s.Why >> synRetriesShift); c.State == conn.SynSent {
+		c.SYNRetries = s.TotalRetrans
+	}
 	if c.RTT > 0 && s.MinRttUs != ^uint32(0) { // ~0 until the first measurement (minmax_reset in tcp_init_sock)
 		c.MinRTT = s.MinRttUs
 	}
@@ -72,29 +83,52 @@ func decodePath(c *conn.Conn, s *tcptopConn) {
 	c.LastActive = int64(s.StampUs) * 1000
 }
 
-// finish marks c as ended and says why, from what the socket was left with.
-func finish(c *conn.Conn, s *tcptopConn) {
+// finish marks c as ended at a moment in monotonic ns and says why, from what the
+// socket was left with.
+func finish(c *conn.Conn, s *tcptopConn, end int64) {
 	last := conn.State(s.LastState)
 	c.State = conn.Closed
 	if c.Dir == conn.DirListen {
 		return
 	}
+	c.Errno, c.Detail = conn.Errno(s.Err), conn.CloseDetail(s.Why&whyMask)
 	if last == conn.SynSent {
 		c.State = last // never established: the table calls it failed
+		c.SYNRetries = s.TotalRetrans
+		if c.Opened != 0 {
+			c.ConnectTime = uint32(min(max(end-c.Opened, 0)/1000, math.MaxUint32))
+		}
 	}
-	c.Reason = reason(last, unix.Errno(s.Err), s.Bits)
+	if c.Detail == conn.NoPort {
+		c.Errno = conn.Errno(unix.EADDRNOTAVAIL) // what connect(2) returned; the socket keeps no error of it
+	}
+	c.Reason = reason(last, unix.Errno(c.Errno), c.Detail, s.Bits)
 }
 
-func reason(last conn.State, err unix.Errno, bits uint8) conn.CloseReason {
-	switch {
-	case err == unix.ECONNREFUSED:
+func reason(last conn.State, err unix.Errno, detail conn.CloseDetail, bits uint8) conn.CloseReason {
+	switch detail {
+	case conn.Unread, conn.Linger, conn.Disconnect, conn.Unaccepted:
+		return conn.ResetLocal
+	case conn.AfterClose:
+		return conn.FinLocal
+	case conn.NoPort:
+		return conn.Aborted
+	}
+	switch err {
+	case unix.ECONNREFUSED:
 		return conn.Refused
-	case err == unix.ETIMEDOUT:
+	case unix.ETIMEDOUT:
 		return conn.Timeout
-	case err == unix.EHOSTUNREACH, err == unix.ENETUNREACH:
+	case unix.EHOSTUNREACH, unix.ENETUNREACH:
 		return conn.Unreachable
-	case err == unix.ECONNRESET, err == unix.EPIPE: // tcp_reset, net/ipv4/tcp_input.c
+	case unix.ECONNRESET, unix.EPIPE: // tcp_reset, net/ipv4/tcp_input.c
 		return conn.ResetRemote
+	case unix.ECONNABORTED: // tcp_abort, as by ss -K
+		return conn.ResetLocal
+	}
+	switch {
+	case last == conn.SynSent && err == 0:
+		return conn.Aborted
 	case bits&bitFinLocal != 0:
 		return conn.FinLocal
 	case bits&bitFinRemote != 0 && last != conn.CloseWait:

@@ -58,25 +58,44 @@ func TestDecodeListener(t *testing.T) {
 
 func TestReason(t *testing.T) {
 	for _, tt := range []struct {
-		last conn.State
-		err  unix.Errno
-		bits uint8
-		want conn.CloseReason
+		last   conn.State
+		err    unix.Errno
+		detail conn.CloseDetail
+		bits   uint8
+		want   conn.CloseReason
 	}{
-		{conn.SynSent, unix.ECONNREFUSED, 0, conn.Refused},
-		{conn.SynSent, unix.ETIMEDOUT, 0, conn.Timeout},
-		{conn.SynSent, unix.EHOSTUNREACH, 0, conn.Unreachable},
-		{conn.SynSent, 0, 0, 0},
-		{conn.Established, unix.ECONNRESET, 0, conn.ResetRemote},
-		{conn.CloseWait, unix.EPIPE, bitFinRemote, conn.ResetRemote},
-		{conn.FinWait2, 0, bitFinLocal, conn.FinLocal},
-		{conn.LastAck, 0, bitFinRemote, conn.FinRemote},
-		{conn.Established, 0, 0, conn.ResetLocal},
-		{conn.CloseWait, 0, bitFinRemote, conn.ResetLocal},
+		{conn.SynSent, unix.ECONNREFUSED, 0, 0, conn.Refused},
+		{conn.SynSent, unix.ETIMEDOUT, 0, 0, conn.Timeout},
+		{conn.SynSent, unix.EHOSTUNREACH, 0, 0, conn.Unreachable},
+		{conn.SynSent, 0, 0, 0, conn.Aborted},
+		{conn.SynSent, unix.EADDRNOTAVAIL, conn.NoPort, 0, conn.Aborted},
+		{conn.Established, unix.ECONNRESET, 0, 0, conn.ResetRemote},
+		{conn.Established, unix.ECONNABORTED, 0, 0, conn.ResetLocal},
+		{conn.Established, unix.ETIMEDOUT, conn.Keepalive, 0, conn.Timeout},
+		{conn.CloseWait, unix.EPIPE, 0, bitFinRemote, conn.ResetRemote},
+		{conn.FinWait2, 0, 0, bitFinLocal, conn.FinLocal},
+		{conn.FinWait2, 0, conn.Unread, bitFinLocal, conn.ResetLocal},
+		{conn.FinWait2, unix.ECONNRESET, conn.AfterClose, bitFinLocal, conn.FinLocal},
+		{conn.LastAck, 0, 0, bitFinRemote, conn.FinRemote},
+		{conn.Established, 0, 0, 0, conn.ResetLocal},
+		{conn.CloseWait, 0, 0, bitFinRemote, conn.ResetLocal},
 	} {
-		if got := reason(tt.last, tt.err, tt.bits); got != tt.want {
-			t.Errorf("%v, %v, bits %d: %v, want %v", tt.last, tt.err, tt.bits, got, tt.want)
+		if got := reason(tt.last, tt.err, tt.detail, tt.bits); got != tt.want {
+			t.Errorf("%v, %v, %v, bits %d: %v, want %v", tt.last, tt.err, tt.detail, tt.bits, got, tt.want)
 		}
+	}
+}
+
+// A connect that fails is known by its error, its retries and the time that it took.
+func TestDecodeFailed(t *testing.T) {
+	s := tcptopConn{State: uint8(conn.Closed), LastState: uint8(conn.SynSent), Dir: uint8(conn.Out),
+		StartNs: 1_000_000, TotalRetrans: 20, Why: 15 << synRetriesShift, Err: uint8(unix.ETIMEDOUT)}
+	var c conn.Conn
+	decodeConn(&c, &s, nil)
+	finish(&c, &s, 4_000_000)
+	if c.State != conn.SynSent || c.SYNRetries != 20 || c.ConnectTime != 3000 || c.Errno.String() != "ETIMEDOUT" ||
+		c.Reason != conn.Timeout || c.Detail != 0 {
+		t.Errorf("got %+v", c)
 	}
 }
 

@@ -90,7 +90,7 @@ func (r *ring) add(raw []byte) {
 	r.queue = append(r.queue, conn.Conn{})
 	c := &r.queue[len(r.queue)-1]
 	decodeConn(c, &rec.C, r.names)
-	finish(c, &rec.C)
+	finish(c, &rec.C, int64(rec.EndNs))
 	c.LastActive = int64(rec.EndNs)
 }
 

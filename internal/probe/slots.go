@@ -147,6 +147,6 @@ func (t *slotTable) settle(slot uint32, c *conn.Conn) bool {
 	if !t.read(slot, c) {
 		return false
 	}
-	finish(c, &t.slots[slot])
+	finish(c, &t.slots[slot], 0)
 	return atomic.CompareAndSwapUint32(&t.hot[slot].Phase, phasePending, phaseDone)
 }

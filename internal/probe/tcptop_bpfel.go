@@ -47,7 +47,7 @@ type tcptopConn struct {
 	Ssthresh       uint32
 	Mss            uint16
 	Limits         uint8
-	Unused         uint8
+	Why            uint8
 	SndWnd         uint32
 	RcvWnd         uint32
 	SendQueue      uint32

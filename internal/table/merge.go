@@ -35,6 +35,7 @@ func inherit(c, known *conn.Conn) {
 	fill(&c.Opened, known.Opened)
 	fill(&c.LastActive, known.LastActive)
 	fill(&c.ConnectTime, known.ConnectTime)
+	fill(&c.SYNRetries, known.SYNRetries)
 }
 
 func fill[T comparable](v *T, known T) {

@@ -1,0 +1,272 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+	"tcptop/internal/testkit"
+)
+
+// fate is how one end of a connection ended.
+type fate struct {
+	event   conn.Event
+	reason  conn.CloseReason
+	detail  conn.CloseDetail
+	errno   conn.Errno
+	retries uint32 // of the SYN; of a connection that failed
+}
+
+func closes(reason conn.CloseReason, detail conn.CloseDetail, errno unix.Errno) fate {
+	return fate{event: conn.EventClose, reason: reason, detail: detail, errno: conn.Errno(errno)}
+}
+
+func fails(reason conn.CloseReason, detail conn.CloseDetail, errno unix.Errno, retries uint32) fate {
+	return fate{conn.EventFail, reason, detail, conn.Errno(errno), retries}
+}
+
+// ending makes one connection end, or one that never began.
+type ending struct {
+	name string
+	make func(p *pair)
+	want map[conn.Dir]fate
+}
+
+// pair is a listener and the two ends of its only connection.
+type pair struct {
+	t              *testing.T
+	ns             *testkit.NS
+	l              *socket
+	client, server *socket
+}
+
+// open connects the two.
+func (p *pair) open() (client, server *socket) {
+	p.client = dial(p.t, p.ns, 0, p.l)
+	p.server = p.l.accept()
+	return p.client, p.server
+}
+
+// fails lets a connect to port run into the error that it should.
+func (p *pair) fails(port uint16, want unix.Errno) {
+	p.t.Helper()
+	s := newSocket(p.t, p.ns)
+	if err := s.tryConnect(port); !errors.Is(err, want) {
+		p.t.Errorf("connect: %v, want %v", err, want)
+	}
+}
+
+// lose drops every packet from now on.
+func (p *pair) lose() {
+	p.ns.Nft("table inet gone {\n chain in {\n type filter hook input priority 0; drop\n }\n}")
+}
+
+// heal lets packets through again.
+func (p *pair) heal() { p.ns.Nft("flush ruleset") }
+
+// reject answers what is sent to the listener's port as a firewall does.
+func (p *pair) reject(with string) {
+	p.ns.Nft(fmt.Sprintf("table inet wall {\n chain in {\n type filter hook input priority 0\n tcp dport %d reject with %s\n }\n}", p.l.port(), with))
+}
+
+func (p *pair) sysctl(name, value string) {
+	p.t.Helper()
+	var err error
+	p.ns.Do(func() { err = os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0o644) })
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// dead waits until the kernel has given the connection up.
+func (s *socket) dead(want unix.Errno) {
+	s.t.Helper()
+	testkit.Eventually(s.t, patience, func() error {
+		got, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && unix.Errno(got) == want {
+			return nil
+		}
+		return fmt.Errorf("the socket has error %d: %w", got, err)
+	})
+}
+
+func (s *socket) set(option, value int) {
+	s.t.Helper()
+	s.must("socket option", unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, option, value))
+}
+
+// TestEnds makes every end that a connection can have.
+func TestEnds(t *testing.T) {
+	reset := closes(conn.ResetRemote, 0, unix.ECONNRESET)
+	left := closes(conn.FinLocal, conn.AfterClose, unix.ECONNRESET) // closed when the other end was gone
+	for _, e := range []ending{
+		{"client closes first", func(p *pair) {
+			c, s := p.open()
+			c.close()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.FinLocal, 0, 0), conn.In: closes(conn.FinRemote, 0, 0)}},
+		{"server closes first", func(p *pair) {
+			c, s := p.open()
+			s.close()
+			c.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.FinRemote, 0, 0), conn.In: closes(conn.FinLocal, 0, 0)}},
+		{"closed with data unread", func(p *pair) {
+			c, s := p.open()
+			c.send(6)
+			s.queue(6)
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: reset, conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
+		{"closed with data unread after its own FIN", func(p *pair) {
+			c, s := p.open()
+			s.must("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
+			c.send(6)
+			s.queue(6)
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.ResetRemote, 0, unix.EPIPE), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
+		{"aborted", func(p *pair) {
+			c, _ := p.open()
+			c.abort()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.ResetLocal, conn.Linger, 0), conn.In: reset}},
+		{"disconnected", func(p *pair) {
+			c, _ := p.open()
+			c.disconnect()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.ResetLocal, conn.Disconnect, 0), conn.In: reset}},
+		{"never accepted", func(p *pair) {
+			p.client = dial(p.t, p.ns, 0, p.l)
+			p.l.close()
+		}, map[conn.Dir]fate{conn.Out: reset, conn.In: closes(conn.ResetLocal, conn.Unaccepted, 0)}},
+		{"reset by a firewall", func(p *pair) {
+			c, s := p.open()
+			p.reject("tcp reset")
+			c.send(3)
+			c.dead(unix.ECONNRESET)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: reset, conn.In: left}},
+		{"keepalive", func(p *pair) {
+			c, s := p.open()
+			p.lose()
+			c.set(unix.TCP_KEEPIDLE, 1)
+			c.set(unix.TCP_KEEPINTVL, 1)
+			c.set(unix.TCP_KEEPCNT, 1)
+			c.must("keepalive", unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
+			c.dead(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Keepalive, unix.ETIMEDOUT), conn.In: left}},
+		{"segments unanswered", func(p *pair) {
+			c, s := p.open()
+			p.lose()
+			c.set(unix.TCP_USER_TIMEOUT, 500)
+			c.send(3)
+			c.dead(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Retransmits, unix.ETIMEDOUT), conn.In: left}},
+		{"window probes unanswered", func(p *pair) {
+			c, s := p.open()
+			c.must("non-blocking", unix.SetNonblock(c.fd, true))
+			c.fill()
+			p.lose()
+			c.set(unix.TCP_USER_TIMEOUT, 500)
+			c.dead(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.WindowProbes, unix.ETIMEDOUT), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
+		{"refused", func(p *pair) { p.fails(9, unix.ECONNREFUSED) },
+			map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 0)}},
+		{"refused by a firewall", func(p *pair) {
+			p.reject("tcp reset")
+			p.fails(p.l.port(), unix.ECONNREFUSED)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 0)}},
+		{"unreachable", func(p *pair) {
+			p.reject("icmpx type host-unreachable") // the first answer comes while connect() has the socket locked
+			p.fails(p.l.port(), unix.EHOSTUNREACH)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Unreachable, 0, unix.EHOSTUNREACH, 1)}},
+		{"SYNs unanswered", func(p *pair) {
+			p.sysctl("tcp_syn_retries", "1")
+			p.sysctl("tcp_syn_linear_timeouts", "0") // 6.5
+			p.lose()
+			p.fails(p.l.port(), unix.ETIMEDOUT)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Timeout, 0, unix.ETIMEDOUT, 1)}},
+		{"given up", func(p *pair) {
+			p.lose()
+			s := newSocket(p.t, p.ns)
+			s.must("non-blocking", unix.SetNonblock(s.fd, true))
+			if err := s.tryConnect(p.l.port()); !errors.Is(err, unix.EINPROGRESS) {
+				p.t.Errorf("connect: %v", err)
+			}
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Aborted, 0, 0, 0)}},
+		{"no local port", func(p *pair) {
+			p.sysctl("ip_local_port_range", "30000 30000")
+			hold := newSocket(p.t, p.ns)
+			hold.bind(30000)
+			p.fails(p.l.port(), unix.EADDRNOTAVAIL)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Aborted, conn.NoPort, unix.EADDRNOTAVAIL, 0)}},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			ns := testkit.NetNS(t)
+			w := watch(t, conn.Config{TCP: true})
+			p := &pair{t: t, ns: ns, l: listen(t, ns, 0, 8)}
+			e.make(p)
+			w.until(patience, func(s *seen) error { return fates(s, ns, e.want) })
+		})
+	}
+}
+
+// fill sends until the peer's window is shut and all that it had room for is
+// acknowledged.
+func (s *socket) fill() {
+	s.t.Helper()
+	testkit.Eventually(s.t, patience, func() error {
+		for {
+			if _, err := unix.Write(s.fd, make([]byte, 1<<16)); errors.Is(err, unix.EAGAIN) {
+				break
+			} else if err != nil {
+				return err
+			}
+		}
+		info, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || info.Unacked != 0 || info.Notsent_bytes == 0 || info.Snd_wnd != 0 {
+			return fmt.Errorf("%d segments unacknowledged, %d bytes unsent, a window of %d: %w", info.Unacked, info.Notsent_bytes, info.Snd_wnd, err)
+		}
+		return nil
+	})
+}
+
+// fates requires one closed row for each direction that want names, and no other.
+func fates(s *seen, ns *testkit.NS, want map[conn.Dir]fate) error {
+	found := map[conn.Dir]table.Row{}
+	for _, r := range s.closed {
+		if uint64(r.NetNS) != ns.Inode() || r.Dir == conn.DirListen {
+			continue
+		}
+		if _, twice := found[r.Dir]; twice {
+			return fmt.Errorf("two rows of %v", r.Dir)
+		}
+		found[r.Dir] = r
+		w := want[r.Dir]
+		got := fate{r.Event, r.Reason, r.Detail, r.Errno, 0}
+		if r.Event == conn.EventFail {
+			got.retries = r.SYNRetries
+		}
+		if got != w || r.Opened == 0 || r.LastActive < r.Opened {
+			return fmt.Errorf("%v: %v, %v, %v, %v, %d retries, lived %v; the truth is %v", r.Dir, got.event, got.reason, got.detail,
+				got.errno, got.retries, time.Duration(r.LastActive-r.Opened), w)
+		}
+		if took := time.Duration(r.ConnectTime) * time.Microsecond; r.Event == conn.EventFail && took < time.Duration(w.retries)*time.Second*9/10 {
+			return fmt.Errorf("failed after %v with %d retries of a second at least", took, w.retries)
+		}
+	}
+	if len(found) != len(want) {
+		return fmt.Errorf("%d rows of %d ends", len(found), len(want))
+	}
+	return nil
+}
