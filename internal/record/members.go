@@ -1,0 +1,203 @@
+package record
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"tcptop/internal/conn"
+)
+
+// member is one number of a T as the recording keeps it. A name is never given to
+// anything else, and what a number means never changes: a new meaning is a new name.
+type member[T any] struct {
+	name string
+	get  func(*T) uint64
+	set  func(*T, uint64)
+}
+
+// connMembers are all numbers of a connection. Those that change together are
+// neighbours. What is not in this list is not recorded: TestEveryMember fails.
+var connMembers = join(
+	one("cookie", func(c *conn.Conn) *uint64 { return &c.ID.Cookie }),
+	one("serial", func(c *conn.Conn) *uint64 { return &c.ID.Serial }),
+	one("has", func(c *conn.Conn) *conn.Has { return &c.Has }),
+	one("proto", func(c *conn.Conn) *conn.Proto { return &c.Proto }),
+	one("state", func(c *conn.Conn) *conn.State { return &c.State }),
+	one("dir", func(c *conn.Conn) *conn.Dir { return &c.Dir }),
+	bit("partial", func(c *conn.Conn) *bool { return &c.Partial }),
+
+	address("laddr", func(c *conn.Conn) *conn.Addr { return &c.Laddr }),
+	address("raddr", func(c *conn.Conn) *conn.Addr { return &c.Raddr }),
+	one("lport", func(c *conn.Conn) *uint16 { return &c.Lport }),
+	one("rport", func(c *conn.Conn) *uint16 { return &c.Rport }),
+	one("netns", func(c *conn.Conn) *uint32 { return &c.NetNS }),
+	one("ifindex", func(c *conn.Conn) *uint32 { return &c.Ifindex }),
+	one("uid", func(c *conn.Conn) *uint32 { return &c.UID }),
+	one("cgroup", func(c *conn.Conn) *uint64 { return &c.Cgroup }),
+	one("pid", func(c *conn.Conn) *uint32 { return &c.Owner.PID }),
+	one("pid_start", func(c *conn.Conn) *uint32 { return &c.Owner.Start }),
+	name("comm", func(c *conn.Conn) *conn.Name { return &c.Owner.Comm }),
+	one("owner_source", func(c *conn.Conn) *conn.OwnerSource { return &c.Owner.Source }),
+	bit("owner_kernel", func(c *conn.Conn) *bool { return &c.Owner.Kernel }),
+
+	one("rx_bytes", func(c *conn.Conn) *uint64 { return &c.RxBytes }),
+	one("tx_bytes", func(c *conn.Conn) *uint64 { return &c.TxBytes }),
+	one("rx_packets", func(c *conn.Conn) *uint64 { return &c.RxPackets }),
+	one("tx_packets", func(c *conn.Conn) *uint64 { return &c.TxPackets }),
+	one("retrans_bytes", func(c *conn.Conn) *uint64 { return &c.RetransBytes }),
+	one("retrans_packets", func(c *conn.Conn) *uint32 { return &c.RetransPackets }),
+	one("lost_packets", func(c *conn.Conn) *uint32 { return &c.LostPackets }),
+	one("reordered_packets", func(c *conn.Conn) *uint32 { return &c.ReorderedPackets }),
+
+	one("rtt_us", func(c *conn.Conn) *uint32 { return &c.RTT }),
+	one("rttvar_us", func(c *conn.Conn) *uint32 { return &c.RTTVar }),
+	one("min_rtt_us", func(c *conn.Conn) *uint32 { return &c.MinRTT }),
+	one("connect_us", func(c *conn.Conn) *uint32 { return &c.ConnectTime }),
+	one("cwnd", func(c *conn.Conn) *uint32 { return &c.Cwnd }),
+	one("ssthresh", func(c *conn.Conn) *uint32 { return &c.Ssthresh }),
+	one("mss", func(c *conn.Conn) *uint32 { return &c.MSS }),
+	one("snd_wnd", func(c *conn.Conn) *uint32 { return &c.SndWnd }),
+	one("rcv_wnd", func(c *conn.Conn) *uint32 { return &c.RcvWnd }),
+	one("pacing_rate", func(c *conn.Conn) *uint64 { return &c.PacingRate }),
+	one("delivery_rate", func(c *conn.Conn) *uint64 { return &c.DeliveryRate }),
+	name("cc", func(c *conn.Conn) *conn.Name { return &c.CC }),
+
+	one("send_queue", func(c *conn.Conn) *uint32 { return &c.SendQueue }),
+	one("unsent_bytes", func(c *conn.Conn) *uint32 { return &c.Unsent }),
+	one("recv_queue", func(c *conn.Conn) *uint32 { return &c.RecvQueue }),
+	one("backlog", func(c *conn.Conn) *uint32 { return &c.Backlog }),
+	one("backlog_max", func(c *conn.Conn) *uint32 { return &c.BacklogMax }),
+	one("drops", func(c *conn.Conn) *uint32 { return &c.Drops }),
+
+	one("opened", func(c *conn.Conn) *int64 { return &c.Opened }),
+	one("last_active", func(c *conn.Conn) *int64 { return &c.LastActive }),
+	one("close_reason", func(c *conn.Conn) *conn.CloseReason { return &c.Reason }),
+)
+
+// headMembers are the numbers of a sample itself but for its time, its host and
+// its lists.
+var headMembers = join(
+	one("mono", func(s *conn.Sample) *int64 { return &s.Mono }),
+	one("origin", func(s *conn.Sample) *conn.Origin { return &s.Origin }),
+	bit("last", func(s *conn.Sample) *bool { return &s.Last }),
+	one("table_full", func(s *conn.Sample) *uint64 { return &s.Loss.TableFull }),
+	one("ring_full", func(s *conn.Sample) *uint64 { return &s.Loss.RingFull }),
+	one("queue_full", func(s *conn.Sample) *uint64 { return &s.Loss.QueueFull }),
+	one("flows_full", func(s *conn.Sample) *uint64 { return &s.Loss.FlowsFull }),
+	one("stale", func(s *conn.Sample) *uint64 { return &s.Loss.Stale }),
+	one("skipped", func(s *conn.Sample) *uint64 { return &s.Loss.Skipped }),
+	one("missed_ticks", func(s *conn.Sample) *uint64 { return &s.Loss.MissedTicks }),
+	one("totals_full", func(s *conn.Sample) *uint64 { return &s.Loss.TotalsFull }),
+	one("rows_full", func(s *conn.Sample) *uint64 { return &s.Loss.RowsFull }),
+)
+
+// totalMembers are all numbers of an owner's total.
+var totalMembers = join(
+	one("pid", func(t *conn.OwnerTotal) *uint32 { return &t.PID }),
+	name("comm", func(t *conn.OwnerTotal) *conn.Name { return &t.Comm }),
+	one("uid", func(t *conn.OwnerTotal) *uint32 { return &t.UID }),
+	one("cgroup", func(t *conn.OwnerTotal) *uint64 { return &t.Cgroup }),
+	one("conns", func(t *conn.OwnerTotal) *uint64 { return &t.Conns }),
+	one("rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.RxBytes }),
+	one("tx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.TxBytes }),
+)
+
+// goneMembers name a row that ends.
+var goneMembers = join(
+	one("cookie", func(id *conn.ID) *uint64 { return &id.Cookie }),
+	one("serial", func(id *conn.ID) *uint64 { return &id.Serial }),
+)
+
+// text is one part of a Place or Process, which many connections share.
+type text[T any] struct {
+	name string
+	get  func(*T) string
+	set  func(*T, string)
+}
+
+var placeTexts = []text[conn.Place]{
+	words("user", func(p *conn.Place) *string { return &p.User }),
+	words("cgroup", func(p *conn.Place) *string { return &p.Cgroup }),
+	words("unit", func(p *conn.Place) *string { return &p.Unit }),
+	words("container", func(p *conn.Place) *string { return &p.Container }),
+	words("container_id", func(p *conn.Place) *string { return &p.ContainerID }),
+	words("image", func(p *conn.Place) *string { return &p.Image }),
+	words("pod", func(p *conn.Place) *string { return &p.Pod }),
+	words("namespace", func(p *conn.Place) *string { return &p.Namespace }),
+}
+
+var processTexts = []text[conn.Process]{
+	words("exe", func(p *conn.Process) *string { return &p.Exe }),
+	words("cmdline", func(p *conn.Process) *string { return &p.Cmdline }),
+	decimal("holders", func(p *conn.Process) *int { return &p.Holders }),
+}
+
+type integer interface {
+	~int | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+func join[T any](lists ...[]member[T]) []member[T] {
+	var all []member[T]
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+func one[T any, N integer](name string, at func(*T) *N) []member[T] {
+	return []member[T]{{
+		name: name,
+		get:  func(t *T) uint64 { return uint64(*at(t)) },
+		set:  func(t *T, v uint64) { *at(t) = N(v) },
+	}}
+}
+
+func bit[T any](name string, at func(*T) *bool) []member[T] {
+	return []member[T]{{
+		name: name,
+		get: func(t *T) uint64 {
+			if *at(t) {
+				return 1
+			}
+			return 0
+		},
+		set: func(t *T, v uint64) { *at(t) = v != 0 },
+	}}
+}
+
+// address is two numbers in network order, so that neighbours differ by little.
+func address[T any](name string, at func(*T) *conn.Addr) []member[T] {
+	return []member[T]{
+		{name + "_high",
+			func(t *T) uint64 { return binary.BigEndian.Uint64(at(t)[:8]) },
+			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[:8], v) }},
+		{name + "_low",
+			func(t *T) uint64 { return binary.BigEndian.Uint64(at(t)[8:]) },
+			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[8:], v) }},
+	}
+}
+
+// name is two numbers, the first letter in the lowest byte.
+func name[T any](name string, at func(*T) *conn.Name) []member[T] {
+	return []member[T]{
+		{name + "_0",
+			func(t *T) uint64 { return binary.LittleEndian.Uint64(at(t)[:8]) },
+			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[:8], v) }},
+		{name + "_8",
+			func(t *T) uint64 { return binary.LittleEndian.Uint64(at(t)[8:]) },
+			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[8:], v) }},
+	}
+}
+
+func words[T any](name string, at func(*T) *string) text[T] {
+	return text[T]{name, func(t *T) string { return *at(t) }, func(t *T, s string) { *at(t) = s }}
+}
+
+func decimal[T any, N integer](name string, at func(*T) *N) text[T] {
+	return text[T]{name,
+		func(t *T) string { return strconv.FormatInt(int64(*at(t)), 10) },
+		func(t *T, s string) {
+			n, _ := strconv.ParseInt(s, 10, 64)
+			*at(t) = N(n)
+		}}
+}

@@ -1,0 +1,229 @@
+package record
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// errDamaged is wrapped by every error about bytes that no encoder wrote.
+var errDamaged = errors.New("damaged")
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
+}
+
+const (
+	// maxPart bounds a part once it is decompressed.
+	maxPart = 64 << 20
+	// randomBits is the entropy in bits per byte from which on a plane is not worth
+	// compressing: beside random bytes the others would compress worse.
+	randomBits = 6.8
+)
+
+// partWriter collects columns of numbers. A column is cut into planes, all lowest
+// bytes first, then all second ones: what is alike lies together.
+type partWriter struct {
+	plain  []byte // what is compressed
+	random []byte // what is kept as it is
+	zstd   *zstd.Encoder
+	body   []byte
+}
+
+func newPartWriter() (*partWriter, error) {
+	// A part is compressed for itself, so a window beyond its size is memory for nothing.
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10), zstd.WithEncoderCRC(false))
+	return &partWriter{zstd: z}, err
+}
+
+func (w *partWriter) reset()           { w.plain, w.random = w.plain[:0], w.random[:0] }
+func (w *partWriter) uvarint(v uint64) { w.plain = binary.AppendUvarint(w.plain, v) }
+
+// The layout byte of a column: its width in bytes, and how its numbers are made smaller.
+const (
+	layoutWidth  = 0x0f
+	layoutZigzag = 0x10 // some are negative: the sign is in the lowest bit
+	layoutMicros = 0x20 // all are multiples of 1000: nanoseconds of a clock in µs
+)
+
+// column writes the numbers of column id unless all are zero; it uses v up.
+func (w *partWriter) column(id int, v []uint64) {
+	var any, sign uint64
+	micros := true
+	for _, x := range v {
+		any |= x
+		sign |= x >> 63
+		micros = micros && int64(x)%1000 == 0
+	}
+	if any == 0 {
+		return
+	}
+	layout := byte(0)
+	if micros {
+		layout |= layoutMicros
+		for i, x := range v {
+			v[i] = uint64(int64(x) / 1000)
+		}
+	}
+	if sign != 0 {
+		layout |= layoutZigzag
+		for i, x := range v {
+			v[i] = x<<1 ^ uint64(int64(x)>>63)
+		}
+	}
+	any = 0
+	for _, x := range v {
+		any |= x
+	}
+	width := (bits.Len64(any) + 7) / 8
+	w.uvarint(uint64(id))
+	w.plain = append(w.plain, layout|byte(width), 0)
+	random := len(w.plain) - 1
+	for k := range width {
+		start := len(w.plain)
+		var seen [256]int
+		for _, x := range v {
+			b := byte(x >> (8 * k))
+			seen[b]++
+			w.plain = append(w.plain, b)
+		}
+		if entropy(&seen, len(v)) >= randomBits {
+			w.random = append(w.random, w.plain[start:]...)
+			w.plain = w.plain[:start]
+			w.plain[random] |= 1 << k
+		}
+	}
+}
+
+// entropy is Shannon's, in bits per byte, of n bytes.
+func entropy(seen *[256]int, n int) float64 {
+	sum := 0.0
+	for _, s := range seen {
+		if s > 1 {
+			sum += float64(s) * math.Log2(float64(s))
+		}
+	}
+	return math.Log2(float64(n)) - sum/float64(n)
+}
+
+// endColumns ends a set.
+func (w *partWriter) endColumns() { w.uvarint(0) }
+
+// finish returns the part in compressed form, valid until the next one.
+func (w *partWriter) finish() []byte {
+	w.body = binary.AppendUvarint(w.body[:0], uint64(len(w.plain)))
+	w.body = binary.AppendUvarint(w.body, uint64(len(w.random)))
+	w.body = append(w.body, w.random...)
+	w.body = w.zstd.EncodeAll(w.plain, w.body)
+	return w.body
+}
+
+// partReader reads what a partWriter wrote. Its first error stays.
+type partReader struct {
+	plain  []byte
+	random []byte
+	at     []byte // what of plain is not read yet
+	zstd   *zstd.Decoder
+	err    error
+}
+
+func newPartReader() (*partReader, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPart), zstd.WithDecoderLowmem(true))
+	return &partReader{zstd: z}, err
+}
+
+func (r *partReader) open(body []byte) error {
+	plain, n := binary.Uvarint(body)
+	if n <= 0 || plain > maxPart {
+		return damaged("size of a part")
+	}
+	body = body[n:]
+	random, n := binary.Uvarint(body)
+	if n <= 0 || random > uint64(len(body)-n) {
+		return damaged("size of a part")
+	}
+	r.random, body = body[n:n+int(random)], body[n+int(random):]
+	var err error
+	if r.plain, err = r.zstd.DecodeAll(body, r.plain[:0]); err != nil {
+		return damaged("%v", err)
+	}
+	if uint64(len(r.plain)) != plain {
+		return damaged("%d bytes where %d were written", len(r.plain), plain)
+	}
+	r.at, r.err = r.plain, nil
+	return nil
+}
+
+func (r *partReader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = damaged(format, args...)
+	}
+	r.at = nil
+}
+
+func (r *partReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.at)
+	if n <= 0 {
+		r.fail("a number is cut off")
+		return 0
+	}
+	r.at = r.at[n:]
+	return v
+}
+
+func (r *partReader) take(n uint64) []byte {
+	if n > uint64(len(r.at)) {
+		r.fail("%d bytes are cut off", n)
+		return nil
+	}
+	b := r.at[:n]
+	r.at = r.at[n:]
+	return b
+}
+
+func (r *partReader) text() string { return string(r.take(r.uvarint())) }
+
+// column reads the next column's numbers into v and returns its id; 0 ends a set.
+func (r *partReader) column(v []uint64) (id int) {
+	number := r.uvarint()
+	if r.err != nil || number == 0 {
+		return 0
+	}
+	head := r.take(2)
+	if len(head) < 2 || number > math.MaxInt16 || head[0]&layoutWidth > 8 {
+		r.fail("layout of column %d", number)
+		return 0
+	}
+	clear(v)
+	layout, random := head[0], head[1]
+	for k := range layout & layoutWidth {
+		var plane []byte
+		if random&(1<<k) == 0 {
+			plane = r.take(uint64(len(v)))
+		} else if len(r.random) >= len(v) {
+			plane, r.random = r.random[:len(v)], r.random[len(v):]
+		}
+		if len(plane) != len(v) {
+			r.fail("column %d is cut off", number)
+			return 0
+		}
+		for i, b := range plane {
+			v[i] |= uint64(b) << (8 * k)
+		}
+	}
+	if layout&layoutZigzag != 0 {
+		for i, x := range v {
+			v[i] = x>>1 ^ -(x & 1)
+		}
+	}
+	if layout&layoutMicros != 0 {
+		for i := range v {
+			v[i] *= 1000
+		}
+	}
+	return int(number)
+}
