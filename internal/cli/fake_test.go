@@ -83,6 +83,8 @@ func openFake(cfg conn.Config) (cli.Collector, error) {
 		return fake{source: thenWait(samples()[:1])}, nil
 	case "flood":
 		return fake{source: thenWait([]*conn.Sample{flood()})}, nil
+	case "busy":
+		return fake{source: busy}, nil
 	case "loss":
 		return fake{source: replay(lossy())}, nil
 	case "missing":
@@ -163,6 +165,22 @@ func thenWait(ss []*conn.Sample) conn.Source {
 			last.Last = true
 			last.Conns, last.Closed = nil, []conn.Conn{ended(99, "last-word")}
 			yield(&last, nil)
+		}
+	}
+}
+
+// busy yields ticks until ctx ends, as fast as they are taken.
+func busy(ctx context.Context) iter.Seq2[*conn.Sample, error] {
+	return func(yield func(*conn.Sample, error) bool) {
+		s := sample(0, tcp(2, "curl", "192.0.2.1", 40000, "203.0.113.9", 443))
+		for {
+			s.Last = ctx.Err() != nil
+			if !yield(s, nil) || s.Last {
+				return
+			}
+			s.Mono += second
+			s.Time = s.Time.Add(time.Second)
+			s.Conns[0].RxBytes += 7
 		}
 	}
 }

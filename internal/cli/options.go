@@ -27,6 +27,7 @@ type options struct {
 	udpTimeout seconds
 	maxConns   uint32
 	debug      bool
+	log        logOptions
 	look       look
 
 	origins map[string]string // where a flag comes from that was not typed
@@ -62,6 +63,7 @@ func (o *options) groups() []flagGroup {
 		{"Ticks", o.tickFlags()},
 		{"Output", o.outputFlags()},
 		{"Only those connections", o.selection.flags()},
+		{"Log", o.log.flags()},
 		{"Screen", o.look.flags()},
 		{"Collector", o.collectorFlags()},
 	}

@@ -12,6 +12,7 @@ import (
 	"tcptop/internal/column"
 	"tcptop/internal/conn"
 	"tcptop/internal/filter"
+	"tcptop/internal/logfile"
 	"tcptop/internal/output"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
@@ -31,6 +32,7 @@ type plan struct {
 	flags   *filter.Filter // the part of filter that is not typed on the screen
 	top     int
 	count   int
+	log     logfile.Config // without a path: none
 
 	look    tui.Config // what the flags say of the screen
 	noColor bool
@@ -77,6 +79,9 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		return nil, err
 	}
 	p.noColor, p.numeric = o.look.noColor, o.numeric
+	if p.log, err = o.logConfig(p); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -105,9 +105,13 @@ func (o *options) live(env *Env, given *pflag.FlagSet) bool {
 func (p *plan) screen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	log, err := p.openLog()
+	if err != nil {
+		return err
+	}
 	frames := tui.NewMailbox()
 	done, left, said := make(chan error, 1), make(chan error, 1), make(chan string, 1)
-	go func() { done <- p.feedUntil(ctx, frames, said) }()
+	go func() { done <- p.feedUntil(ctx, frames, said, log) }()
 	m := tui.New(p.screenConfig(ctx, frames))
 	go func() {
 		left <- tui.Run(ctx, m, tui.Terminal{In: p.env.Stdin, Out: p.env.Stdout, Environ: p.screenEnviron()})
@@ -130,6 +134,7 @@ func (p *plan) screen(ctx context.Context) error {
 		err = errors.Join(feedErr, err)
 	case <-time.After(lastTick):
 	}
+	log.tell(p.env.Stderr)
 	if saveErr := m.Save(); saveErr != nil && err == nil {
 		err = &failure{code: exitRuntime, msg: "remember the view: " + saveErr.Error()}
 	}
@@ -154,23 +159,24 @@ func await(ctx context.Context, left <-chan error) (ended bool, err error) {
 
 // feedUntil is feed, after which the screen ends: also when feed panics, so that
 // the terminal is restored before anybody reads why.
-func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string) (err error) {
+func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &failure{code: exitRuntime, msg: fmt.Sprintf("panic: %v", r), hint: "please report this:\n" + string(debug.Stack())}
 		}
 		frames.Close(err)
 	}()
-	return p.feed(ctx, frames, said)
+	return p.feed(ctx, frames, said, log)
 }
 
 // feed measures and leaves every tick for the screen. What there is to say on stderr
 // goes to said, which has room for it.
-func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string) error {
+func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook) error {
 	collector, notice, err := p.collector()
 	if err != nil {
 		return err
 	}
+	defer log.close()
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
@@ -187,7 +193,8 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		}
 		names.Apply(sample)
 		rows.Apply(sample)
-		f := tui.Frame{Snapshot: rows.Snapshot()}
+		log.tick(rows)
+		f := tui.Frame{Snapshot: rows.Snapshot(), Log: log.mark()}
 		cost.fill(&f)
 		frames.Put(f)
 		if ticks++; ticks == p.count {

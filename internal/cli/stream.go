@@ -20,7 +20,7 @@ import (
 const lastTick = 500 * time.Millisecond
 
 // run is the program: a sample, its names, the table, the lines.
-func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport) error {
+func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
 	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
 	// A connection that closed and the one that took its place are rows for a tick.
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
@@ -31,17 +31,21 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 		}
 		names.Apply(sample)
 		rows.Apply(sample)
+		log.tick(rows)
 		snap := rows.Snapshot()
 		if err := out.Write(snap, p.choose(snap)); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
 		loss.tick(snap)
+		log.tell(loss.stderr)
 		snap.Release()
 		if ticks++; ticks == p.count {
 			break
 		}
 	}
 	loss.end()
+	log.close()
+	log.tell(loss.stderr)
 	return nil
 }
 
@@ -55,6 +59,10 @@ func (p *plan) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log, err := p.openLog()
+	if err != nil {
+		return err
+	}
 	collector, notice, err := p.collector()
 	if err != nil {
 		return err
@@ -63,7 +71,7 @@ func (p *plan) stream(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {
 		fmt.Fprint(p.env.Stderr, notice)
-		done <- p.run(ctx, collector.Samples, out, &lossReport{stderr: p.env.Stderr})
+		done <- p.run(ctx, collector.Samples, out, &lossReport{stderr: p.env.Stderr}, log)
 	}()
 
 	select {

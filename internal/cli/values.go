@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,71 @@ func (v *seconds) Set(s string) error {
 	}
 	*v = seconds(d)
 	return nil
+}
+
+// rotation is a size, an age or both, separated by a comma: 100M, 24h, 1G,7d.
+type rotation struct {
+	size int64         // bytes
+	age  time.Duration // 0 is not given
+}
+
+func (v *rotation) Type() string { return "size|age" }
+
+func (v *rotation) String() string {
+	var parts []string
+	if v.size > 0 {
+		parts = append(parts, strconv.FormatInt(v.size, 10))
+	}
+	if v.age > 0 {
+		parts = append(parts, v.age.String())
+	}
+	return strings.Join(parts, ",")
+}
+
+func (v *rotation) Set(s string) error {
+	*v = rotation{}
+	for part := range strings.SplitSeq(s, ",") {
+		part = strings.TrimSpace(part)
+		size, isSize := parseSize(part)
+		age, isAge := parseAge(part)
+		switch {
+		case isSize && v.size == 0 && size >= 1<<10:
+			v.size = size
+		case isAge && v.age == 0 && age >= time.Second:
+			v.age = age
+		case isSize && v.size == 0, isAge && v.age == 0:
+			return fmt.Errorf("%s is too little", part)
+		default:
+			return errors.New("neither a size, such as 100M, nor an age, such as 24h, nor one of each")
+		}
+	}
+	return nil
+}
+
+// parseSize reads bytes: digits and one of k M G (1000) Ki Mi Gi (1024).
+func parseSize(s string) (int64, bool) {
+	digits := strings.TrimRight(s, "kKMGi")
+	unit, known := map[string]int64{"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}[s[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !known || n < 0 || n > math.MaxInt64/unit {
+		return 0, false
+	}
+	return n * unit, true
+}
+
+// parseAge reads a Go duration, or days or weeks: 7d, 2w. A bare number is none.
+func parseAge(s string) (time.Duration, bool) {
+	unit := 24 * time.Hour
+	digits, found := strings.CutSuffix(s, "d")
+	if !found {
+		digits, found = strings.CutSuffix(s, "w")
+		unit *= 7
+	}
+	if n, err := strconv.ParseUint(digits, 10, 16); found && err == nil {
+		return time.Duration(n) * unit, true
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d > 0
 }
 
 // positive is a number from 1 up; 0 is not given.

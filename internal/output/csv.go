@@ -16,15 +16,15 @@ type csvWriter struct {
 	raw     []byte // one text value before escaping
 }
 
-func newCSV(w io.Writer, cols []*column.Column) *csvWriter {
-	return &csvWriter{sink: sink{w: w}, cols: cols}
+func newCSV(w io.Writer, cols []*column.Column, started bool) *csvWriter {
+	return &csvWriter{sink: sink{w: w}, cols: cols, started: started}
 }
 
 // Write prints every row, before the first tick the header.
 func (w *csvWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 	if !w.started {
 		w.started = true
-		w.header()
+		w.buf = AppendHeader(w.buf, w.cols)
 	}
 	for _, r := range rows {
 		for i, c := range w.cols {
@@ -40,14 +40,15 @@ func (w *csvWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 	return w.err
 }
 
-func (w *csvWriter) header() {
-	for i, c := range w.cols {
+// AppendHeader appends the line that CSV of these fields begins with.
+func AppendHeader(dst []byte, cols []*column.Column) []byte {
+	for i, c := range cols {
 		if i > 0 {
-			w.buf = append(w.buf, ',')
+			dst = append(dst, ',')
 		}
-		w.buf = append(w.buf, c.Name...)
+		dst = append(dst, c.Name...)
 	}
-	w.buf = append(w.buf, '\n')
+	return append(dst, '\n')
 }
 
 func (w *csvWriter) cell(c *column.Column, s *table.Snapshot, r *table.Row) {

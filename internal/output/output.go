@@ -37,6 +37,7 @@ type Config struct {
 	Fields []*column.Column // nil is the format's own choice
 	Style  column.Style     // text only
 	Local  *time.Location   // text only: the zone of the times; nil is UTC
+	Append bool             // CSV only: what is written to has its header already
 }
 
 // New returns a Writer to w; list is where a format that is given no fields takes
@@ -46,7 +47,7 @@ func New(w io.Writer, list *column.List, cfg Config) (Writer, error) {
 	case Text:
 		return newText(w, list, cfg), nil
 	case CSV:
-		return newCSV(w, allIfNone(list, cfg.Fields)), nil
+		return newCSV(w, allIfNone(list, cfg.Fields), cfg.Append), nil
 	case JSONL:
 		return newJSONL(w, allIfNone(list, cfg.Fields)), nil
 	}

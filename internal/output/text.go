@@ -41,7 +41,7 @@ func (w *textWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 		w.header()
 	}
 	for _, r := range rows {
-		if s.First || hasNews(r) {
+		if s.First || HasNews(r) {
 			w.line(s, r)
 		}
 	}
@@ -49,7 +49,8 @@ func (w *textWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 	return w.err
 }
 
-func hasNews(r *table.Row) bool { return r.Moved || r.Event != conn.EventSample }
+// HasNews reports whether r moved, opened or closed in the tick.
+func HasNews(r *table.Row) bool { return r.Moved || r.Event != conn.EventSample }
 
 // fit widens the cells to the first tick's values, so that the header stands
 // above them.

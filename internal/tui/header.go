@@ -29,13 +29,6 @@ func (m *Model) drawHeader(p *pen) {
 func (m *Model) drawHost(p *pen) {
 	p.text(title, " tcptop ")
 	p.bytes(strong, appendSafe(nil, []byte(m.hostName()), p.ascii))
-	if s := m.latest.Snapshot; s != nil {
-		p.text(plain, "  "+s.Time.In(m.cfg.Local).Format(time.TimeOnly))
-		if p.width >= 60 {
-			p.text(dim, "  every "+m.cfg.Interval.String())
-			p.text(dim, "  up "+duration(m.latest.Uptime))
-		}
-	}
 	cost, loss := m.costText(), m.lossText()
 	st := dim
 	if loss != "" {
@@ -43,12 +36,20 @@ func (m *Model) drawHost(p *pen) {
 	} else if p.width >= 60 {
 		loss = "lost 0"
 	}
+	if s := m.latest.Snapshot; s != nil {
+		p.text(plain, "  "+s.Time.In(m.cfg.Local).Format(time.TimeOnly))
+		every, up := "  every "+m.cfg.Interval.String(), "  up "+duration(m.latest.Uptime)
+		if p.width >= 60 && len(every)+len(up)+len(loss)+1 < p.left() {
+			p.text(dim, every+up)
+		}
+	}
 	if x := p.width - len(cost) - len(loss) - 3; x > p.x {
 		p.to(plain, x)
 		p.text(dim, cost+"  ")
 		p.text(st, loss)
-	} else if x := p.width - len(loss) - 1; x > p.x {
-		p.to(plain, x)
+	} else if p.left() > 4 && loss != "" {
+		loss = shorten(loss, p.left()-2, p.ascii)
+		p.to(plain, p.width-textWidth([]byte(loss))-1)
 		p.text(st, loss)
 	}
 	p.end()
@@ -96,6 +97,9 @@ func (m *Model) lossText() string {
 	text := ""
 	if len(parts) > 0 {
 		text = "lost " + strings.Join(parts, ", ")
+	}
+	if m.latest.Log != "" {
+		text += " " + string(appendSafe(nil, []byte(m.latest.Log), m.cfg.ASCII))
 	}
 	if s.Origin == conn.FromDiag {
 		text += " sock_diag only"

@@ -498,3 +498,17 @@ func TestState(t *testing.T) {
 		t.Errorf("a broken file gives %+v", v)
 	}
 }
+
+// What the log lost is said in any width, before what is always missing here.
+func TestLogMark(t *testing.T) {
+	for _, w := range []int{40, 80, 120} {
+		d := started(t, w, 24)
+		d.latest.Log = "log lost 12 ticks: \x1b[31mno space left on device"
+		d.dirty = true
+		screen := d.View().Content
+		checkScreen(t, screen, w, 24)
+		if !strings.Contains(ansi.Strip(screen), "log lost 12") {
+			t.Errorf("%d cells:\n%s", w, screen)
+		}
+	}
+}
