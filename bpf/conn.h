@@ -57,9 +57,13 @@ enum why {
 
 /* Written by whoever copies the counters. */
 enum limit_bits {
-	LIMIT_APP = 1 << 0,
-	LIMIT_CWND = 1 << 1,
+	LIMIT_APP = 1 << 0,    /* the delivery rate was measured while there was too little to send */
+	LIMIT_CWND = 1 << 1,   /* the congestion window was full */
+	LIMIT_SNDBUF = 1 << 2, /* the send buffer is full */
+	LIMIT_ECN = 1 << 3,    /* both sides agreed on ECN */
+	LIMIT_CHRONO = 3 << 4, /* which chronograph runs: none, busy, peer's window, send buffer */
 };
+#define LIMIT_CHRONO_SHIFT 4
 
 /*
  * One cache line holds two of these: what a sweep reads of an idle socket.
@@ -93,7 +97,8 @@ struct conn {
 	__u8 limits, why;
 	__u32 snd_wnd, rcv_wnd, send_queue;
 	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;
-	__u32 connect_us, chrono[3]; /* jiffies busy, limited by the peer's window, by our send buffer */
+	__u32 connect_us,
+		chrono[3]; /* jiffies merely busy, limited by the peer's window, by our send buffer, up to now */
 	__u32 netns, uid;
 	__u32 ifindex, tgid;
 	__u32 pid_start; /* group leader's start since boot in 1/100 s */
@@ -103,8 +108,9 @@ struct conn {
 	__u16 lport, rport;
 	__u8 laddr[16], raddr[16];
 	char comm[16];
-	__u32 cc; /* congestion control's key, see tt_cc; 0 is none */
-	__u8 room[12];
+	__u32 cc;           /* congestion control's key, see tt_cc; 0 is none */
+	__u32 delivered_ce; /* segments that arrived with a mark of congestion */
+	__u8 ca_state, probes, room[6];
 };
 
 /* The names behind the keys of congestion controls. */

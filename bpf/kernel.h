@@ -100,6 +100,9 @@ enum {
 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 
+/* TCP_ECN_OK, TCP_ECN_MODE_RFC3168 since 6.15, and TCP_ECN_MODE_ACCECN, include/net/tcp.h */
+#define ECN_AGREED (1 << 0 | 1 << 4)
+
 /* include/linux/skbuff.h */
 #define SKB_GSO_UDP_L4 (1 << 17)
 
@@ -194,6 +197,8 @@ struct sock {
 	kuid_t sk_uid;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
+	int sk_wmem_queued;
+	int sk_sndbuf;
 	unsigned long sk_pacing_rate;
 	struct sock_cgroup_data sk_cgrp_data;
 };
@@ -220,6 +225,7 @@ struct tcp_congestion_ops {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	const struct tcp_congestion_ops *icsk_ca_ops;
+	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;
 };
@@ -260,7 +266,11 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u32 rate_delivered;
 	__u32 rate_interval_us;
+	__u32 delivered_ce;
+	__u32 chrono_start;
 	__u32 chrono_stat[3];
+	__u8 chrono_type : 2;
+	__u8 ecn_flags;
 	__u8 rate_app_limited : 1;
 	__u8 is_cwnd_limited : 1;
 };

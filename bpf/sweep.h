@@ -36,7 +36,8 @@ static __always_inline bool same(struct conn *c, struct tcp_sock *tp)
 	return c->state == sk->__sk_common.skc_state && c->bytes_sent == tp->bytes_sent &&
 	       c->bytes_received == tp->bytes_received - fin_received(sk) && (__u32)c->segs_in == tp->segs_in &&
 	       (__u32)c->segs_out == tp->segs_out && c->unsent == ahead(tp->write_seq, tp->snd_nxt) &&
-	       c->send_queue == tp->write_seq - tp->snd_una && c->recv_queue == ahead(tp->rcv_nxt, tp->copied_seq);
+	       c->send_queue == tp->write_seq - tp->snd_una && c->recv_queue == ahead(tp->rcv_nxt, tp->copied_seq) &&
+	       c->limits >> LIMIT_CHRONO_SHIFT == BPF_CORE_READ_BITFIELD(tp, chrono_type);
 }
 
 static __always_inline void sweep_listener(struct sweep_state *s, __u32 slot, struct hot *h, struct sock *sk)

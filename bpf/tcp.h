@@ -202,6 +202,27 @@ static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
 	name_cc(ops, key);
 }
 
+/*
+ * What the sender waited for, and for how long. The time of the chronograph that runs
+ * counts up to now, as in tcp_get_info_chrono_stats().
+ */
+static __always_inline void copy_limits(struct conn *c, struct tcp_sock *tp, struct sock *sk)
+{
+	__u8 runs = BPF_CORE_READ_BITFIELD(tp, chrono_type);
+	__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
+
+	c->chrono[0] = tp->chrono_stat[0] + (runs == 1 ? since : 0);
+	c->chrono[1] = tp->chrono_stat[1] + (runs == 2 ? since : 0);
+	c->chrono[2] = tp->chrono_stat[2] + (runs == 3 ? since : 0);
+	c->limits = (BPF_CORE_READ_BITFIELD(tp, rate_app_limited) ? LIMIT_APP : 0) |
+		    (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ? LIMIT_CWND : 0) |
+		    (sk->sk_wmem_queued >= sk->sk_sndbuf ? LIMIT_SNDBUF : 0) |
+		    (tp->ecn_flags & ECN_AGREED ? LIMIT_ECN : 0) | runs << LIMIT_CHRONO_SHIFT;
+	c->ca_state = BPF_CORE_READ_BITFIELD(&tp->inet_conn, icsk_ca_state);
+	c->probes = tp->inet_conn.icsk_probes_out;
+	c->delivered_ce = tp->delivered_ce;
+}
+
 /* Counters and gauges: everything that moves. */
 static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
 {
@@ -227,14 +248,10 @@ static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, s
 	c->recv_queue = ahead(tp->rcv_nxt, tp->copied_seq);
 	c->rate_delivered = tp->rate_delivered;
 	c->rate_interval_us = tp->rate_interval_us;
-	c->chrono[0] = tp->chrono_stat[0];
-	c->chrono[1] = tp->chrono_stat[1];
-	c->chrono[2] = tp->chrono_stat[2];
 	c->pacing_rate = sk->sk_pacing_rate;
 	copy_cc(c, tp);
 	c->state = sk->__sk_common.skc_state;
-	c->limits = (BPF_CORE_READ_BITFIELD(tp, rate_app_limited) ? LIMIT_APP : 0) |
-		    (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ? LIMIT_CWND : 0);
+	copy_limits(c, tp, sk);
 }
 
 /*

@@ -37,6 +37,16 @@ func nonzero(has conn.Has, f func(c *conn.Conn) int64) numFunc {
 	}
 }
 
+// flag is a Bool of the path.
+func flag(f func(c *conn.Conn) bool) numFunc {
+	return num(conn.HasPath, func(c *conn.Conn) int64 {
+		if f(c) {
+			return 1
+		}
+		return 0
+	})
+}
+
 // rate is a rate over the tick, which the first tick cannot know.
 func rate(f func(r *table.Row) uint64) numFunc {
 	return func(s *table.Snapshot, r *table.Row) (int64, bool) {

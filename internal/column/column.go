@@ -16,13 +16,15 @@ type Kind uint8
 
 // The kinds.
 const (
-	Text   Kind = iota // a string from a closed or open set
-	Int                // a plain number or id
-	Count              // a number of things
-	Bytes              // bytes
-	Rate               // bytes per second
-	Micros             // microseconds
-	Millis             // milliseconds
+	Text    Kind = iota // a string from a closed or open set
+	Int                 // a plain number or id
+	Count               // a number of things
+	Bytes               // bytes
+	Rate                // bytes per second
+	Micros              // microseconds
+	Millis              // milliseconds
+	Percent             // whole percent
+	PPM                 // parts per million, for people in percent
 	Bool
 	Time // nanoseconds since the Unix epoch, printed as RFC 3339
 	IP   // an address

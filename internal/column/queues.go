@@ -20,6 +20,23 @@ func queueFields() []Column {
 		{Name: "recv_queue", Title: "RECVQ", Kind: Bytes, Width: 7, Unit: "bytes",
 			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: sock.sk_rmem_alloc).",
 			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.RecvQueue) })},
+		{Name: "busy_ms", Title: "BUSY", Kind: Millis, Width: 7, Unit: "ms",
+			Help: "Time since the connection opened with data sent or to be sent and not yet acknowledged, by the kernel's chronograph (tcp_info.tcpi_busy_time; tcp_sock.chrono_stat and chrono_start); rwnd_limited_ms and sndbuf_limited_ms are part of it.",
+			Num:  chronograph(func(busy, _, _ uint64) uint64 { return busy })},
+		{Name: "rwnd_limited_ms", Title: "RWNDLIM", Kind: Millis, Width: 7, Unit: "ms",
+			Help: "Time since the connection opened for which data waited because the peer's window was shut or too small, by the kernel's chronograph (tcp_info.tcpi_rwnd_limited).",
+			Num:  chronograph(func(_, rwnd, _ uint64) uint64 { return rwnd })},
+		{Name: "sndbuf_limited_ms", Title: "SNDBUFLIM", Kind: Millis, Width: 9, Unit: "ms",
+			Help: "Time since the connection opened for which the program waited because the send buffer was too small, by the kernel's chronograph (tcp_info.tcpi_sndbuf_limited).",
+			Num:  chronograph(func(_, _, sndbuf uint64) uint64 { return sndbuf })},
+		{Name: "zero_window_ms", Title: "ZEROWND", Kind: Millis, Width: 7, Unit: "ms",
+			Help: "Time since tcptop first saw the connection for which our own window was shut (tcp_sock.rcv_wnd 0), counted between ticks that both found it so: shorter ones are missed. The peer's is rwnd_limited_ms.",
+			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
+				return clamp(r.ShutFor(s.Mono) / 1000), r.Has&conn.HasRcvWnd != 0
+			}},
+		{Name: "probes", Title: "PROBES", Kind: Count, Width: 6,
+			Help: "Probes of a shut window or of a silent peer (keepalive) that were not answered yet (inet_connection_sock.icsk_probes_out).",
+			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.Probes) })},
 		{Name: "backlog", Title: "BACKLOG", Kind: Count, Width: 7, Unit: "connections",
 			Help: "Listeners: connections that wait for accept (sock.sk_ack_backlog).",
 			Num:  num(conn.HasBacklog, func(c *conn.Conn) int64 { return int64(c.Backlog) })},
@@ -34,10 +51,26 @@ func queueFields() []Column {
 
 func verdictFields() []Column {
 	return []Column{
-		{Name: "limit", Title: "LIMIT", Kind: Text, Width: 11,
-			Values: []string{"app", "peer-window", "send-buffer", "cwnd", "loss", "reader", "idle"},
-			Help:   "What holds this connection back now: the sending program, the peer's window, the send buffer, the congestion window, loss, the program that reads, or nothing to do.",
-			Text:   noText},
+		{Name: "limit", Title: "LIMIT", Kind: Text, Width: 11, Values: names(conn.LimitApp),
+			Help: "What held this connection back for most of the tick: app (its program has nothing to send), peer-window, send-buffer, cwnd (congestion control), loss, reader (its program does not read), or idle. Missing in the first tick and where this end cannot know, which is so for one that only receives and reads at once. The rule is in docs/limit.md.",
+			Text: func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool) {
+				if s.First || r.Limit == 0 {
+					return dst, false
+				}
+				return append(dst, r.Limit.String()...), true
+			}},
+		{Name: "limit_share", Title: "SHARE", Kind: Percent, Width: 5, Unit: "%",
+			Help: "Share of the tick for which limit held the connection back; of a group, that of its bytes, moved or waiting.",
+			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
+				return int64(r.Share), !s.First && r.Limit != 0
+			}},
+	}
+}
+
+// chronograph is one of a row's times, in ms.
+func chronograph(of func(busy, rwnd, sndbuf uint64) uint64) numFunc {
+	return func(s *table.Snapshot, r *table.Row) (int64, bool) {
+		return clamp(of(r.Chronographs(s.Mono)) / 1000), r.Has&conn.HasPath != 0
 	}
 }
 

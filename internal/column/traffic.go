@@ -51,18 +51,38 @@ func pathCounters() []Column {
 			Num: nonzero(conn.HasPath, func(c *conn.Conn) int64 {
 				return finite(int64(c.MinRTT), math.MaxUint32)
 			})},
+		{Name: "rtt_inflation", Title: "INFL", Kind: Percent, Width: 5, Unit: "%",
+			Help: "Smoothed round-trip time in percent of the least one: 100 is a path without queues (rtt_us, min_rtt_us); missing until measured.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				if r.Has&conn.HasPath == 0 || r.MinRTT == 0 || r.MinRTT == math.MaxUint32 || r.RTT == 0 {
+					return 0, false
+				}
+				return int64(r.RTT) * 100 / int64(r.MinRTT), true
+			}},
 		{Name: "retrans_packets", Title: "RETR", Kind: Count, Width: 5, Unit: "packets",
 			Help: "Segments sent again since the connection opened, tcp_sock.total_retrans (RFC 4898 tcpEStatsPerfSegsRetrans).",
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.RetransPackets) })},
 		{Name: "retrans_bytes", Title: "RETRB", Kind: Bytes, Width: 7, Unit: "bytes",
 			Help: "Payload sent again since the connection opened, tcp_sock.bytes_retrans (RFC 4898 tcpEStatsPerfOctetsRetrans).",
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return clamp(c.RetransBytes) })},
+		{Name: "retrans_ppm", Title: "RETR%", Kind: PPM, Width: 7, Unit: "parts per million",
+			Help: "Share of retransmissions in all payload sent since the connection opened, in millionths (retrans_bytes, tx_bytes); missing until something was sent.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				const both = conn.HasBytes | conn.HasPath
+				if r.Has&both != both || r.TxBytes+r.RetransBytes == 0 {
+					return 0, false
+				}
+				return int64(float64(r.RetransBytes) / float64(r.TxBytes+r.RetransBytes) * 1e6), true
+			}},
 		{Name: "lost_packets", Title: "LOST", Kind: Count, Width: 5, Unit: "packets",
 			Help: "Segments that the sender now holds to be lost (tcp_sock.lost_out).",
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.LostPackets) })},
 		{Name: "reordered_packets", Title: "REORD", Kind: Count, Width: 5, Unit: "packets",
 			Help: "Times that reordering of sent segments was seen since the connection opened (tcp_sock.reord_seen).",
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.ReorderedPackets) })},
+		{Name: "ce_packets", Title: "CE", Kind: Count, Width: 5, Unit: "packets",
+			Help: "Segments of ours that arrived with a mark of congestion since the connection opened, as the peer echoes it (tcp_sock.delivered_ce, RFC 3168).",
+			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.CEPackets) })},
 	}
 }
 
@@ -88,6 +108,20 @@ func pathGauges() []Column {
 				b := r.CC.Bytes()
 				return append(dst, b...), len(b) > 0
 			}},
+		{Name: "ca_state", Title: "CASTATE", Kind: Text, Width: 8, Values: names(conn.CAOpen),
+			Help: "Where congestion control stands: open, disorder (duplicate ACKs), cwr (slowing down), recovery (fast retransmit), loss (timeout) (inet_connection_sock.icsk_ca_state).",
+			Text: func(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
+				if r.Has&conn.HasPath == 0 {
+					return dst, false
+				}
+				return append(dst, r.CAState.String()...), true
+			}},
+		{Name: "ecn", Title: "ECN", Kind: Bool, Width: 5,
+			Help: "True where both sides agreed to mark congestion instead of dropping (tcp_sock.ecn_flags, RFC 3168).",
+			Num:  flag(func(c *conn.Conn) bool { return c.ECN })},
+		{Name: "app_limited", Title: "APPLIM", Kind: Bool, Width: 6,
+			Help: "True where delivery_rate was measured while there was too little to send (tcp_sock.rate_app_limited).",
+			Num:  flag(func(c *conn.Conn) bool { return c.AppLimited })},
 		{Name: "pacing_rate", Title: "PACING", Kind: Rate, Width: 9, Unit: "bytes/s",
 			Help: "Rate that sending is paced to (sock.sk_pacing_rate); missing while there is none.",
 			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
@@ -105,7 +139,7 @@ func pathGauges() []Column {
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.SndWnd) })},
 		{Name: "rcv_wnd", Title: "RCVWND", Kind: Bytes, Width: 7, Unit: "bytes",
 			Help: "Window offered to the peer (tcp_sock.rcv_wnd).",
-			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.RcvWnd) })},
+			Num:  num(conn.HasRcvWnd, func(c *conn.Conn) int64 { return int64(c.RcvWnd) })},
 	}
 }
 

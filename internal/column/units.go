@@ -29,6 +29,10 @@ func (st Style) Append(dst []byte, k Kind, n int64) []byte {
 		return appendMicros(dst, unsigned(n), st.ASCII)
 	case Millis:
 		return AppendMillis(dst, unsigned(n))
+	case Percent:
+		return append(strconv.AppendInt(dst, n, 10), '%')
+	case PPM:
+		return AppendPPM(dst, unsigned(n))
 	case Bool:
 		return strconv.AppendBool(dst, n != 0)
 	case Time:
@@ -43,7 +47,7 @@ func Width(k Kind) int {
 	switch k {
 	case Count:
 		return 5
-	case Bytes, Micros, Millis:
+	case Bytes, Micros, Millis, PPM:
 		return 7
 	case Rate:
 		return 9
@@ -115,6 +119,21 @@ func AppendMillis(dst []byte, ms uint64) []byte {
 		ms = math.MaxUint64 / 1000
 	}
 	return appendDuration(dst, ms*1000)
+}
+
+// AppendPPM writes millionths as percent in 7 cells: " 0.012%", "  1.23%", "   100%".
+func AppendPPM(dst []byte, ppm uint64) []byte {
+	switch {
+	case ppm < 10_000:
+		dst = append(dst, ' ')
+		dst = append(dst, byte('0'+ppm/10_000), '.', byte('0'+ppm/1000%10), byte('0'+ppm/100%10), byte('0'+ppm/10%10))
+	case ppm < 1_000_000:
+		dst = append(dst, "  "...)
+		dst = appendThree(dst, ppm, 10_000)
+	default:
+		dst = appendPadded(dst, ppm/10_000, 6)
+	}
+	return append(dst, '%')
 }
 
 // appendDuration writes 1000 µs or more in 7 cells.

@@ -35,10 +35,11 @@ func fullRow() *table.Row {
 			RxBytes: 1, TxBytes: 2, RxPackets: 3, TxPackets: 4, RetransBytes: 5, RetransPackets: 6, LostPackets: 7,
 			ReorderedPackets: 8, RTT: 9, RTTVar: 10, MinRTT: 11, ConnectTime: 12, Cwnd: 13, Ssthresh: 14, MSS: 15,
 			SndWnd: 16, RcvWnd: 17, PacingRate: 18, DeliveryRate: 19, CC: conn.MakeName("cubic"),
-			SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
+			CEPackets: 28, Busy: 29e3, RwndLimited: 30e3, SndbufLimited: 31e3, Chrono: conn.ChronoRwnd, Probes: 32,
+			CAState: conn.CARecovery, ECN: true, AppLimited: true, SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
 			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote, Detail: conn.Keepalive, Errno: 104, SYNRetries: 28,
 		},
-		Event: conn.EventClose, RxRate: 26, TxRate: 27,
+		Event: conn.EventClose, RxRate: 26, TxRate: 27, Limit: conn.LimitReader, Share: 33, Sampled: 98e9, ZeroWindow: 34e3,
 	}
 }
 
@@ -56,7 +57,9 @@ func TestValues(t *testing.T) {
 		"lost_packets": "7", "reordered_packets": "8", "cwnd": "13", "ssthresh": "14", "mss": "15", "cc": "cubic",
 		"pacing_rate": "18", "delivery_rate": "19", "snd_wnd": "16", "rcv_wnd": "17",
 		"send_queue": "20", "unsent_bytes": "21", "recv_queue": "22", "backlog": "23", "backlog_max": "24", "drops": "25",
-		"limit": "", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "59500", "idle_ms": "500", "connect_us": "12",
+		"rtt_inflation": "81", "retrans_ppm": "714285", "ce_packets": "28", "ca_state": "recovery", "ecn": "true", "app_limited": "true",
+		"busy_ms": "2029", "rwnd_limited_ms": "2030", "sndbuf_limited_ms": "31", "zero_window_ms": "34", "probes": "32",
+		"limit": "reader", "limit_share": "33", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "59500", "idle_ms": "500", "connect_us": "12",
 		"close_reason": "fin-remote", "syn_retries": "28", "close_detail": "keepalive", "errno": "ECONNRESET", "partial": "true", "source": "bpf",
 	}
 	check(t, snapshot(), fullRow(), want, true)
@@ -74,17 +77,25 @@ func TestMissing(t *testing.T) {
 		want   map[string]string
 	}{
 		{"first tick", func(s *table.Snapshot, _ *table.Row) { s.First = true },
-			map[string]string{"rx_rate": "", "tx_rate": "", "rate": "", "rx_bytes": "1"}},
+			map[string]string{"rx_rate": "", "tx_rate": "", "rate": "", "limit": "", "limit_share": "", "rx_bytes": "1"}},
 		{"nothing measured", func(_ *table.Snapshot, r *table.Row) { r.Has = 0 },
 			map[string]string{"rate": "", "rx_bytes": "", "rx_packets": "", "rtt_us": "", "retrans_packets": "", "cwnd": "",
 				"cc": "", "raddr": "", "rport": "", "uid": "", "user": "", "send_queue": "", "backlog": "", "drops": "",
-				"delivery_rate": "", "pacing_rate": "", "lport": "443"}},
+				"delivery_rate": "", "pacing_rate": "", "rtt_inflation": "", "retrans_ppm": "", "ce_packets": "", "ca_state": "",
+				"ecn": "", "app_limited": "", "busy_ms": "", "rwnd_limited_ms": "", "sndbuf_limited_ms": "", "zero_window_ms": "",
+				"probes": "", "rcv_wnd": "", "lport": "443"}},
 		{"infinite", func(_ *table.Snapshot, r *table.Row) {
 			r.Ssthresh, r.MinRTT, r.PacingRate = math.MaxInt32, math.MaxUint32, math.MaxUint64
 		}, map[string]string{"ssthresh": "", "min_rtt_us": "", "pacing_rate": ""}},
 		{"not measured yet", func(_ *table.Snapshot, r *table.Row) {
 			r.RTT, r.RTTVar, r.MinRTT, r.DeliveryRate, r.PacingRate, r.ConnectTime = 0, 0, 0, 0, 0, 0
-		}, map[string]string{"rtt_us": "", "rttvar_us": "", "min_rtt_us": "", "delivery_rate": "", "pacing_rate": "", "connect_us": ""}},
+		}, map[string]string{"rtt_us": "", "rttvar_us": "", "min_rtt_us": "", "rtt_inflation": "", "delivery_rate": "", "pacing_rate": "", "connect_us": ""}},
+		{"nothing sent", func(_ *table.Snapshot, r *table.Row) { r.TxBytes, r.RetransBytes = 0, 0 },
+			map[string]string{"retrans_ppm": ""}},
+		{"our window is shut", func(_ *table.Snapshot, r *table.Row) { r.RcvWnd, r.Event = 0, conn.EventSample },
+			map[string]string{"rcv_wnd": "0", "zero_window_ms": "2034"}},
+		{"no verdict", func(_ *table.Snapshot, r *table.Row) { r.Limit = 0 },
+			map[string]string{"limit": "", "limit_share": ""}},
 		{"no owner", func(_ *table.Snapshot, r *table.Row) { r.Owner.PID, r.Process = 0, nil },
 			map[string]string{"pid": "", "comm": "", "cmdline": "", "exe": "", "owners": ""}},
 		{"kernel socket", func(_ *table.Snapshot, r *table.Row) { r.Owner = conn.Owner{Kernel: true, Comm: conn.MakeName("nfsd")} },

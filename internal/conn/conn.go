@@ -79,7 +79,7 @@ type Has uint16
 const (
 	HasBytes    Has = 1 << iota // RxBytes, TxBytes
 	HasPackets                  // RxPackets, TxPackets
-	HasPath                     // RTT … RcvWnd, RetransPackets … ReorderedPackets
+	HasPath                     // RTT … SndWnd, DeliveryRate, RetransPackets … CEPackets, Busy … ECN
 	HasQueues                   // SendQueue, Unsent, RecvQueue
 	HasBacklog                  // Backlog, BacklogMax
 	HasDrops                    // Drops
@@ -87,6 +87,7 @@ const (
 	HasRaddr                    // Raddr, Rport
 	HasCgroup                   // Cgroup
 	HasSettings                 // MSS, CC, Cwnd, Ssthresh, PacingRate
+	HasRcvWnd                   // RcvWnd
 )
 
 // Owner is the process that a connection belongs to. PID 0 means not known.
@@ -154,6 +155,7 @@ type Conn struct {
 	RetransPackets       uint32
 	LostPackets          uint32
 	ReorderedPackets     uint32
+	CEPackets            uint32 // delivered with a mark of congestion
 
 	RTT, RTTVar, MinRTT uint32 // µs; 0 is not measured yet
 	ConnectTime         uint32 // µs from SYN to established, or to the failure; 0 is not known
@@ -166,6 +168,18 @@ type Conn struct {
 
 	SendQueue, Unsent, RecvQueue uint32 // bytes
 	Backlog, BacklogMax, Drops   uint32 // listeners: connections; UDP: datagrams
+
+	// The kernel's chronographs (enum tcp_chrono, include/linux/tcp.h) in µs since the
+	// connection opened: busy with data that is not acknowledged yet; of that, held back
+	// by the peer's window, and by the send buffer.
+	Busy, RwndLimited, SndbufLimited uint64
+	Chrono                           Chrono  // the one that runs on until the next sample
+	CAState                          CAState // of the congestion control
+	Probes                           uint8   // window or keepalive probes without an answer
+	AppLimited                       bool    // DeliveryRate was measured while there was too little to send
+	CwndLimited                      bool    // the congestion window is full
+	SndbufFull                       bool    // the send buffer is full
+	ECN                              bool    // both sides agreed on ECN
 
 	Opened     int64 // monotonic ns when it opened; 0 is not known
 	LastActive int64 // monotonic ns of the last packet either way; 0 is not known

@@ -84,6 +84,11 @@ func TestNames(t *testing.T) {
 		Errno(0).String():       "",
 		Errno(111).String():     "ECONNREFUSED",
 		Errno(7).String():       "errno-7",
+		LimitApp.String():       "app",
+		LimitIdle.String():      "idle",
+		Limit(0).String():       "",
+		CALoss.String():         "loss",
+		CAState(99).String():    "",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

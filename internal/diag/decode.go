@@ -12,6 +12,9 @@ const (
 	msgSize  = 72        // struct inet_diag_msg
 	attrSize = 4         // struct nlattr
 	attrKind = 1<<14 - 1 // NLA_TYPE_MASK: the bits above are flags
+	// memUsedAt and memLimitAt are where it has sk_wmem_queued and sk_sndbuf.
+	memUsedAt  = 4 * unix.SK_MEMINFO_WMEM_QUEUED
+	memLimitAt = 4 * unix.SK_MEMINFO_SNDBUF
 	// dropsAt is where struct sock's sk_drops is in INET_DIAG_SKMEMINFO (since 4.7).
 	dropsAt = 4 * unix.SK_MEMINFO_DROPS
 )
@@ -119,6 +122,9 @@ func (r *reading) attributes(b []byte) (counted, ok bool) {
 				r.CC = name(v)
 			}
 		case attrSkmeminfo:
+			if len(v) >= memUsedAt+4 && r.Proto == conn.TCP && r.State != conn.Listen {
+				r.SndbufFull = int32(binary.NativeEndian.Uint32(v[memUsedAt:])) >= int32(binary.NativeEndian.Uint32(v[memLimitAt:]))
+			}
 			if len(v) >= dropsAt+4 && (r.Proto == conn.UDP || r.State == conn.Listen) {
 				r.Has |= conn.HasDrops
 				r.Drops = binary.NativeEndian.Uint32(v[dropsAt:])

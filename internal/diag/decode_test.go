@@ -11,7 +11,7 @@ import (
 	"tcptop/internal/conn"
 )
 
-const allTCP = conn.HasUID | conn.HasRaddr | conn.HasQueues | conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasSettings
+const allTCP = conn.HasUID | conn.HasRaddr | conn.HasQueues | conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasSettings | conn.HasRcvWnd
 
 // decoded is what a socket's message says, or the test fails.
 func decoded(t *testing.T, f *fake, proto conn.Proto) reading {
@@ -27,19 +27,25 @@ func decoded(t *testing.T, f *fake, proto conn.Proto) reading {
 // shorter ones lack.
 func TestInfoSizes(t *testing.T) {
 	for size, rcvWnd := range map[int]uint32{info510: 0, info618: 64000, info73: 64000, info73 + 40: 64000} {
+		has := allTCP | conn.HasCgroup
+		if rcvWnd == 0 {
+			has &^= conn.HasRcvWnd
+		}
 		f := connection(7)
 		f.rqueue, f.wqueue = 11, 0
 		f.info = append(tcpInfo(min(size, info73), conn.Established), make([]byte, max(size-info73, 0))...)
 		f.attrs = attribute(attribute(nil, attrCong, []byte("cubic\x00")), attrCgroupID, []byte{1, 2, 0, 0, 0, 0, 0, 0})
 		want := reading{
 			Conn: conn.Conn{
-				ID: conn.ID{Cookie: 7}, Has: allTCP | conn.HasCgroup, Proto: conn.TCP, State: conn.Established, Dir: conn.In,
+				ID: conn.ID{Cookie: 7}, Has: has, Proto: conn.TCP, State: conn.Established, Dir: conn.In,
 				Laddr: mapped([]byte{10, 0, 0, 1}), Raddr: mapped([]byte{10, 0, 0, 2}), Lport: 443, Rport: 50000,
 				NetNS: 4711, UID: 1000, Cgroup: 0x201,
 				RxBytes: 2_000, TxBytes: 10_000, RxPackets: 30, TxPackets: 40,
 				RetransBytes: 2_000, RetransPackets: 2, LostPackets: 3, ReorderedPackets: 4,
 				RTT: 1500, RTTVar: 300, MinRTT: 900, Cwnd: 12, Ssthresh: 77, MSS: 1448, SndWnd: 65000, RcvWnd: rcvWnd,
 				PacingRate: 5e6, DeliveryRate: 4e6, CC: conn.MakeName("cubic"), RecvQueue: 11,
+				Busy: 90e3, RwndLimited: 70e3, SndbufLimited: 8e3, CAState: conn.CARecovery, Probes: 6, CEPackets: 9,
+				AppLimited: true, CwndLimited: true, ECN: true,
 			},
 			family: unix.AF_INET, inode: 12, idle: 20, sent: 12_000, received: 2_000,
 		}
@@ -54,8 +60,8 @@ func TestInfoShort(t *testing.T) {
 	const always = conn.HasUID | conn.HasRaddr | conn.HasQueues
 	for size, has := range map[int]conn.Has{
 		0: 0, 1: 0, 104: 0, 111: 0, 112: conn.HasSettings, 143: conn.HasSettings, 144: conn.HasSettings | conn.HasPackets,
-		215: conn.HasSettings | conn.HasPackets, 216: allTCP &^ conn.HasPath &^ always, 231: allTCP &^ conn.HasPath &^ always,
-		232: allTCP &^ always,
+		215: conn.HasSettings | conn.HasPackets, 216: allTCP &^ conn.HasPath &^ conn.HasRcvWnd &^ always, 231: allTCP &^ conn.HasPath &^ conn.HasRcvWnd &^ always,
+		232: allTCP &^ conn.HasRcvWnd &^ always, 235: allTCP &^ conn.HasRcvWnd &^ always, 236: allTCP &^ always,
 	} {
 		f := connection(7)
 		f.info = tcpInfo(size, conn.Established)

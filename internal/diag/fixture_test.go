@@ -33,6 +33,11 @@ const (
 	infoSegsOut, infoSegsIn           = 136, 140
 	infoNotsent, infoMinRTT           = 144, 148
 	infoDelivery                      = 160
+	infoBusy, infoRwnd, infoSndbuf    = 168, 176, 184
+	infoCE, infoUnacked, infoSacked   = 196, 24, 28
+	infoRetransOut                    = 36
+	infoCAState, infoProbes           = 1, 3
+	infoOptions, infoAppLimited       = 5, 7
 	infoSent, infoBytesRetrans        = 200, 208
 	infoReord, infoSndWnd, infoRcvWnd = 220, 228, 232
 )
@@ -68,8 +73,10 @@ func small(cookie uint64, state conn.State) *fake {
 // tcpInfo has a value in every field that is read, as far as size goes.
 func tcpInfo(size int, state conn.State) []byte {
 	b := make([]byte, 280)
-	b[0] = uint8(state)
+	b[0], b[infoCAState], b[infoProbes] = uint8(state), uint8(conn.CARecovery), 6
+	b[infoOptions], b[infoAppLimited] = 0x0a, 0x01 // SACK and ECN
 	for at, v := range map[int]uint32{
+		infoUnacked: 20, infoSacked: 6, infoRetransOut: 1, infoCE: 9,
 		infoMSS: 1448, infoLost: 3, infoLastSent: 500, infoLastRecv: 20, infoLastAck: 30,
 		infoRTT: 1500, infoRTTVar: 300, infoSsthresh: 77, infoCwnd: 12, infoRetrans: 2,
 		infoSegsOut: 40, infoSegsIn: 30, infoMinRTT: 900, infoReord: 4, infoSndWnd: 65000, infoRcvWnd: 64000,
@@ -77,7 +84,7 @@ func tcpInfo(size int, state conn.State) []byte {
 		set32(b, at, v)
 	}
 	for at, v := range map[int]uint64{
-		infoPacing: 5e6, infoAcked: 10_000, infoReceived: 2_000, infoDelivery: 4e6, infoSent: 12_000, infoBytesRetrans: 2_000,
+		infoPacing: 5e6, infoAcked: 10_000, infoReceived: 2_000, infoDelivery: 4e6, infoBusy: 90e3, infoRwnd: 70e3, infoSndbuf: 8e3, infoSent: 12_000, infoBytesRetrans: 2_000,
 	} {
 		set64(b, at, v)
 	}

@@ -129,7 +129,8 @@ func (s *sampler) replace(sp *space, pos int32, r *reading) {
 	s.add(sp, r, s.now)
 }
 
-// update takes over what was read and reports whether anything moved.
+// update takes over what was read and reports whether anything moved, the chronographs
+// included.
 func (e *row) update(r *reading, s *sampler) bool {
 	opened := e.Opened
 	if e.small && !r.small {
@@ -147,14 +148,19 @@ func (e *row) update(r *reading, s *sampler) bool {
 		r.UID, r.Has = e.UID, e.Has
 	}
 	r.RxPackets, r.TxPackets = extend(e.RxPackets, r.RxPackets), extend(e.TxPackets, r.TxPackets)
-	moved := r.Conn != e.Conn
-	if moved {
+	ran := r.Busy != e.Busy
+	was := e.Conn
+	was.Busy, was.RwndLimited, was.SndbufLimited = r.Busy, r.RwndLimited, r.SndbufLimited
+	moved := r.Conn != was
+	if moved || ran {
 		e.Conn = r.Conn
+	}
+	if moved {
 		e.LastActive = lastActive
 	}
 	e.round, e.inode, e.family, e.small = s.round, r.inode, r.family, r.small
 	e.sent, e.received = r.sent, r.received
-	return moved
+	return moved || ran
 }
 
 // extend counts on from a 64-bit counter with the kernel's 32-bit one.

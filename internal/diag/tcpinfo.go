@@ -15,6 +15,10 @@ const (
 	withPackets  = unsafe.Offsetof(unix.TCPInfo{}.Notsent_bytes)
 	withBytes    = unsafe.Offsetof(unix.TCPInfo{}.Dsack_dups) // since 4.19
 	withPath     = unsafe.Offsetof(unix.TCPInfo{}.Rcv_wnd)    // since 5.4
+	withRcvWnd   = unsafe.Offsetof(unix.TCPInfo{}.Rehash)     // since 6.2
+	// appLimitedAt is the byte whose lowest bit is tcpi_delivery_rate_app_limited.
+	appLimitedAt = unsafe.Offsetof(unix.TCPInfo{}.Options) + 2
+	optECN       = 8 // TCPI_OPT_ECN, include/uapi/linux/tcp.h
 )
 
 const (
@@ -44,7 +48,23 @@ func (r *reading) info(b []byte) {
 	}
 	if n >= withPath {
 		r.path(&t)
+		r.limits(&t)
+		r.AppLimited = b[appLimitedAt]&1 != 0
 	}
+	if n >= withRcvWnd {
+		r.Has |= conn.HasRcvWnd
+		r.RcvWnd = t.Rcv_wnd
+	}
+}
+
+// limits reads where a sender stands. Which chronograph runs, tcp_info does not say; its
+// times go on up to the moment of the dump.
+func (r *reading) limits(t *unix.TCPInfo) {
+	r.Busy, r.RwndLimited, r.SndbufLimited = t.Busy_time, t.Rwnd_limited, t.Sndbuf_limited
+	inFlight := int64(t.Unacked) - int64(t.Sacked) - int64(t.Lost) + int64(t.Retrans) // tcp_packets_in_flight
+	r.CwndLimited = t.Unacked > 0 && inFlight >= int64(t.Snd_cwnd)
+	r.ECN = t.Options&optECN != 0
+	r.CAState, r.Probes, r.CEPackets = conn.CAState(t.Ca_state), t.Probes, t.Delivered_ce
 }
 
 func (r *reading) settings(t *unix.TCPInfo) {
@@ -88,7 +108,7 @@ func (r *reading) path(t *unix.TCPInfo) {
 	}
 	r.RetransBytes, r.RetransPackets = t.Bytes_retrans, t.Total_retrans
 	r.LostPackets, r.ReorderedPackets = t.Lost, t.Reord_seen
-	r.SndWnd, r.RcvWnd = t.Snd_wnd, t.Rcv_wnd // the latter since 6.2, 0 before
+	r.SndWnd = t.Snd_wnd
 	r.DeliveryRate = t.Delivery_rate
 }
 

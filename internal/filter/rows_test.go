@@ -32,7 +32,7 @@ func addr(s string) conn.Addr { return conn.AddrFrom(netip.MustParseAddr(s)) }
 // that nobody owns.
 func rows() []namedRow {
 	web := &conn.Place{User: "www-data", Unit: "docker.service", Container: "web", Pod: "web-0", Namespace: "prod"}
-	measured := conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID | conn.HasRaddr | conn.HasSettings
+	measured := conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID | conn.HasRaddr | conn.HasSettings | conn.HasRcvWnd
 	return []namedRow{
 		{"https", &table.Row{RxRate: 200e3, TxRate: 4e6, Moved: true, Conn: conn.Conn{
 			ID: conn.ID{Cookie: 1}, Has: measured, Proto: conn.TCP, State: conn.Established, Dir: conn.In,

@@ -68,7 +68,7 @@ func BenchmarkDecode(b *testing.B) {
 		s := &tcptopConn{Cookie: 1, State: uint8(conn.Established), SrttUs: 100, RateIntervalUs: 7, Mss: 1448}
 		b.ReportAllocs()
 		for b.Loop() {
-			decodeConn(&c, s, nil)
+			decodeConn(&c, s, legend{})
 		}
 	})
 	b.Run("udp", func(b *testing.B) {

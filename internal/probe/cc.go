@@ -1,7 +1,10 @@
 package probe
 
 import (
+	"fmt"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
 )
@@ -9,6 +12,22 @@ import (
 // ccNames is the names of congestion controls by their keys, shared with the
 // programs (tt_cc in bpf/maps.h).
 type ccNames []tcptopCcName
+
+// legend says what numbers in a record stand for on this kernel.
+type legend struct {
+	names ccNames
+	jiffy uint64 // ns: the unit of chronographs
+}
+
+// jiffy returns the length of the kernel's tick in ns: 1e9 / CONFIG_HZ, which is the
+// resolution of the coarse clocks (hrtimer_get_res, kernel/time/hrtimer.c).
+func jiffy() (uint64, error) {
+	var res unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res); err != nil {
+		return 0, fmt.Errorf("length of a jiffy: %w", err)
+	}
+	return uint64(res.Nano()), nil
+}
 
 // ccNamesLen is CC_NAMES in bpf/conn.h.
 const ccNamesLen = 64

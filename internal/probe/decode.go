@@ -22,10 +22,10 @@ const (
 )
 
 const hasTCP = conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID |
-	conn.HasRaddr | conn.HasCgroup | conn.HasSettings
+	conn.HasRaddr | conn.HasCgroup | conn.HasSettings | conn.HasRcvWnd
 
 // decodeConn fills c from a slot. It allocates nothing.
-func decodeConn(c *conn.Conn, s *tcptopConn, names ccNames) {
+func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 	*c = conn.Conn{
 		ID:     conn.ID{Cookie: s.Cookie, Serial: uint64(s.Gen)},
 		Has:    hasTCP,
@@ -60,7 +60,8 @@ func decodeConn(c *conn.Conn, s *tcptopConn, names ccNames) {
 	c.RetransBytes, c.RetransPackets = s.BytesRetrans, s.TotalRetrans
 	c.LostPackets, c.ReorderedPackets = s.LostOut, s.ReordSeen
 	decodePath(c, s)
-	c.CC = names.name(s.Cc)
+	decodeLimits(c, s, l.jiffy)
+	c.CC = l.names.name(s.Cc)
 }
 
 func decodePath(c *conn.Conn, s *tcptopConn) {

@@ -112,7 +112,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
 		return err
 	}
-	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.names, size)
+	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size)
 	return err
 }
 

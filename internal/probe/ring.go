@@ -17,7 +17,7 @@ import (
 // whoever takes the samples may be held up by a slow reader, the ring may not.
 type ring struct {
 	reader  *ringbuf.Reader
-	names   ccNames
+	legend  legend
 	emptied chan struct{}
 	done    chan struct{}
 
@@ -38,14 +38,14 @@ type totalKey struct {
 
 const maxTotals = 4096
 
-func openRing(m *ebpf.Map, names ccNames, limit int) (*ring, error) {
+func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
 	reader, err := ringbuf.NewReader(m)
 	if err != nil {
 		return nil, fmt.Errorf("open the ring of closed connections: %w", err)
 	}
 	r := &ring{
 		reader:  reader,
-		names:   names,
+		legend:  l,
 		emptied: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		limit:   limit,
@@ -89,7 +89,7 @@ func (r *ring) add(raw []byte) {
 	}
 	r.queue = append(r.queue, conn.Conn{})
 	c := &r.queue[len(r.queue)-1]
-	decodeConn(c, &rec.C, r.names)
+	decodeConn(c, &rec.C, r.legend)
 	finish(c, &rec.C, int64(rec.EndNs))
 	c.LastActive = int64(rec.EndNs)
 }
@@ -97,7 +97,7 @@ func (r *ring) add(raw []byte) {
 // lose counts a row that the queue has no room for, by its owner.
 func (r *ring) lose(c *tcptopConn) {
 	var lost conn.Conn
-	decodeConn(&lost, c, nil)
+	decodeConn(&lost, c, legend{})
 	r.lost++
 	k := totalKey{lost.Owner.PID, lost.UID, lost.Cgroup, lost.Owner.Comm}
 	t := r.totals[k]

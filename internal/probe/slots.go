@@ -34,7 +34,7 @@ type slotTable struct {
 	hot      []tcptopHot
 	slots    []tcptopConn
 	changed  []uint32
-	names    ccNames
+	legend   legend
 	counters *tcptopCounters
 	mapped   [][]byte
 	stale    uint64
@@ -67,9 +67,10 @@ func mapSlots(coll *ebpf.Collection, sweep *ebpf.Program, n int) (_ *slotTable, 
 	if err != nil {
 		return nil, err
 	}
-	t.names = names[0][:]
+	t.legend.names = names[0][:]
 	t.mapped = append(t.mapped, mem)
-	return t, nil
+	t.legend.jiffy, err = jiffy()
+	return t, err
 }
 
 func (t *slotTable) Close() error {
@@ -130,7 +131,7 @@ func (t *slotTable) read(slot uint32, c *conn.Conn) bool {
 	if cookie == 0 {
 		return false
 	}
-	decodeConn(c, &t.slots[slot], t.names)
+	decodeConn(c, &t.slots[slot], t.legend)
 	return atomic.LoadUint64(&h.Cookie) == cookie && c.ID.Cookie == cookie
 }
 

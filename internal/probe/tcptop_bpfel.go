@@ -75,7 +75,10 @@ type tcptopConn struct {
 	Raddr          [16]uint8
 	Comm           [16]int8
 	Cc             uint32
-	Room           [12]uint8
+	DeliveredCe    uint32
+	CaState        uint8
+	Probes         uint8
+	Room           [6]uint8
 }
 
 type tcptopCounters struct {

@@ -48,6 +48,7 @@ var connMembers = join(
 	one("retrans_packets", func(c *conn.Conn) *uint32 { return &c.RetransPackets }),
 	one("lost_packets", func(c *conn.Conn) *uint32 { return &c.LostPackets }),
 	one("reordered_packets", func(c *conn.Conn) *uint32 { return &c.ReorderedPackets }),
+	one("ce_packets", func(c *conn.Conn) *uint32 { return &c.CEPackets }),
 
 	one("rtt_us", func(c *conn.Conn) *uint32 { return &c.RTT }),
 	one("rttvar_us", func(c *conn.Conn) *uint32 { return &c.RTTVar }),
@@ -69,9 +70,23 @@ var connMembers = join(
 	one("backlog_max", func(c *conn.Conn) *uint32 { return &c.BacklogMax }),
 	one("drops", func(c *conn.Conn) *uint32 { return &c.Drops }),
 
+	one("busy_us", func(c *conn.Conn) *uint64 { return &c.Busy }),
+	one("rwnd_limited_us", func(c *conn.Conn) *uint64 { return &c.RwndLimited }),
+	one("sndbuf_limited_us", func(c *conn.Conn) *uint64 { return &c.SndbufLimited }),
+	one("chrono", func(c *conn.Conn) *conn.Chrono { return &c.Chrono }),
+	one("ca_state", func(c *conn.Conn) *conn.CAState { return &c.CAState }),
+	one("probes", func(c *conn.Conn) *uint8 { return &c.Probes }),
+	bit("app_limited", func(c *conn.Conn) *bool { return &c.AppLimited }),
+	bit("cwnd_limited", func(c *conn.Conn) *bool { return &c.CwndLimited }),
+	bit("sndbuf_full", func(c *conn.Conn) *bool { return &c.SndbufFull }),
+	bit("ecn", func(c *conn.Conn) *bool { return &c.ECN }),
+
 	one("opened", func(c *conn.Conn) *int64 { return &c.Opened }),
 	one("last_active", func(c *conn.Conn) *int64 { return &c.LastActive }),
 	one("close_reason", func(c *conn.Conn) *conn.CloseReason { return &c.Reason }),
+	one("close_detail", func(c *conn.Conn) *conn.CloseDetail { return &c.Detail }),
+	one("errno", func(c *conn.Conn) *conn.Errno { return &c.Errno }),
+	one("syn_retries", func(c *conn.Conn) *uint32 { return &c.SYNRetries }),
 )
 
 // headMembers are the numbers of a sample itself but for its time, its host and

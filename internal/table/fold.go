@@ -31,10 +31,12 @@ func (t *Table) appear(c *conn.Conn) {
 		return
 	}
 	opened := t.isNew(c) && !shadow(c)
+	s.Limit, s.Share = standing(c)
 	if opened {
 		s.Event, s.Moved = conn.EventOpen, true
 		t.touch(s)
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
+		s.Limit, s.Share = limitOf(&conn.Conn{}, c, uint64(min(t.tick.now-c.Opened, int64(t.tick.elapsed)))/1000)
 	}
 	t.watch(s, opened)
 }
@@ -82,6 +84,7 @@ func (t *Table) closeUnseen(c *conn.Conn) {
 
 func (t *Table) end(s slot) {
 	s.Event, s.Moved = conn.EventClose, true
+	s.Limit, s.Share = 0, 0
 	if s.Proto == conn.TCP && (s.State == conn.SynSent || s.Reason == conn.Refused) {
 		s.Event = conn.EventFail
 	}
@@ -123,6 +126,7 @@ func (t *Table) update(s slot, c *conn.Conn) {
 	}
 	t.touch(s)
 	t.count(s, d)
+	t.judge(s, &next)
 	watched := expires(&s.Conn)
 	s.Conn = next
 	if !watched {

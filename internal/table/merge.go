@@ -58,6 +58,7 @@ func keepHighest(c, known *conn.Conn) {
 	c.LostPackets = max(c.LostPackets, known.LostPackets)
 	c.ReorderedPackets = max(c.ReorderedPackets, known.ReorderedPackets)
 	c.Drops = max(c.Drops, known.Drops)
+	c.CEPackets = max(c.CEPackets, known.CEPackets)
 }
 
 // moved reports whether more than our knowledge of the owner changed.
@@ -65,6 +66,7 @@ func moved(known, c *conn.Conn) bool {
 	was := *known
 	was.Owner, was.Place, was.Process = c.Owner, c.Place, c.Process
 	was.UID, was.Cgroup, was.Has = c.UID, c.Cgroup, c.Has
+	was.Busy, was.RwndLimited, was.SndbufLimited = c.Busy, c.RwndLimited, c.SndbufLimited // these run on with time
 	return was != *c
 }
 

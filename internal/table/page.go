@@ -121,7 +121,7 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 	t.index[c.ID] = pos
 	s = t.slot(pos)
 	s.page.used |= s.bit
-	s.Conn, s.Pos = *c, pos
+	s.Conn, s.Pos, s.Sampled = *c, pos, t.tick.now
 	*s.seen() = t.lastActive(c)
 	t.show(s)
 	t.over.placed(c.ID)
@@ -172,4 +172,5 @@ func (t *Table) rest(s slot) {
 		t.hide(s)
 	}
 	s.Event, s.Moved, s.RxRate, s.TxRate = conn.EventSample, false, 0, 0
+	s.Limit, s.Share = standing(&s.Conn)
 }

@@ -6,11 +6,15 @@ import "tcptop/internal/conn"
 // follows from it and the one before.
 type Row struct {
 	conn.Conn
-	Event  conn.Event
-	Moved  bool   // a counter, a gauge or the state changed in this tick
-	Pos    int32  // among all rows, in Snapshot.Rows' order: the row's own while it is there, then another's
-	RxRate uint64 // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
-	TxRate uint64
+	Event      conn.Event
+	Moved      bool       // a counter, a gauge or the state changed in this tick
+	Pos        int32      // among all rows, in Snapshot.Rows' order: the row's own while it is there, then another's
+	Limit      conn.Limit // what held it back over the tick
+	Share      uint8      // percent of the tick for which Limit did
+	RxRate     uint64     // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
+	TxRate     uint64
+	Sampled    int64  // monotonic ns of the tick that last named it
+	ZeroWindow uint64 // µs for which our own window was shut, as far as Sampled
 }
 
 // Rate is the sum of both directions in bytes per second.

@@ -26,7 +26,7 @@ func addr(s string) conn.Addr { return conn.AddrFrom(netip.MustParseAddr(s)) }
 func tcp(cookie uint64, comm string, pid uint32, laddr string, lport uint16, raddr string, rport uint16) conn.Conn {
 	return conn.Conn{
 		ID:    conn.ID{Cookie: cookie},
-		Has:   conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID | conn.HasRaddr | conn.HasSettings,
+		Has:   conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID | conn.HasRaddr | conn.HasSettings | conn.HasRcvWnd,
 		Proto: conn.TCP, State: conn.Established, Dir: conn.Out,
 		Laddr: addr(laddr), Lport: lport, Raddr: addr(raddr), Rport: rport, NetNS: 4026531840, UID: 1000,
 		Owner:   conn.Owner{PID: pid, Start: 100 * pid, Comm: conn.MakeName(comm), Source: conn.OwnerConnect},

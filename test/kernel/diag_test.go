@@ -97,29 +97,55 @@ func TestDiagLikeProbe(t *testing.T) {
 	l.accept()
 	bpf, dump := watch(t, conn.Config{TCP: true}), watchDiag(t, conn.Config{TCP: true})
 	// When a packet last came, sock_diag knows to the kernel's tick, and not of an
-	// acknowledgement that was sent late (tcp_delack_max, 200 ms).
+	// acknowledgement that was sent late (tcp_delack_max, 200 ms), nor of the probes of a
+	// window that is shut here (tcp_validate_incoming).
 	unlike := cmp.Options{
 		cmpopts.IgnoreFields(conn.Conn{}, "LastActive", "Place"),
+		// Which chronograph runs, and whether the congestion window was full when something
+		// was last sent, tcp_info does not say: the verdicts have to agree all the same.
+		cmpopts.IgnoreFields(conn.Conn{}, "Busy", "RwndLimited", "SndbufLimited", "Chrono", "CwndLimited"),
 		cmpopts.IgnoreFields(conn.Owner{}, "Source"),
 		cmpopts.EquateEmpty(),
 	}
 	dump.until(patience, func(s *seen) error {
 		got := conns(in(ns, s.live))
 		var want map[conn.ID]conn.Conn
+		var other map[conn.ID]table.Row
+		var otherTime int64
 		_ = bpf.look(func(s *seen) error {
-			want = conns(in(ns, s.live))
+			want, other, otherTime = conns(in(ns, s.live)), s.live, s.mono
 			return nil
 		})
 		if diff := cmp.Diff(want, got, unlike); diff != "" || len(got) < 2*48+3 {
 			return fmt.Errorf("%d rows (-bpf +diag):\n%.4000s", len(got), diff)
 		}
 		for id, w := range want {
-			if d := got[id].LastActive - w.LastActive; w.LastActive != 0 && (d < -220e6 || d > 20e6) {
+			if d := got[id].LastActive - w.LastActive; w.LastActive != 0 && w.RecvQueue == 0 && (d < -220e6 || d > 20e6) {
 				return fmt.Errorf("%v: last active %d ns apart", id, d)
+			}
+			if err := sameVerdict(s.live[id], s.mono, other[id], otherTime); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
+}
+
+// sameVerdict compares what holds a connection back, and its times, which run on
+// between the ticks of two sources.
+func sameVerdict(a table.Row, at int64, b table.Row, bt int64) error {
+	if a.Limit != b.Limit || max(a.Share, b.Share)-min(a.Share, b.Share) > 20 {
+		return fmt.Errorf("%v is held back by %v (%d %%) and %v (%d %%)", a.ID, a.Limit, a.Share, b.Limit, b.Share)
+	}
+	busyA, rwndA, sndbufA := a.Chronographs(at)
+	busyB, rwndB, sndbufB := b.Chronographs(bt)
+	apart := max(at-bt, bt-at)/1000 + 50e3
+	for _, d := range [][2]uint64{{busyA, busyB}, {rwndA, rwndB}, {sndbufA, sndbufB}} {
+		if d := int64(d[0] - d[1]); d < -apart || d > apart {
+			return fmt.Errorf("%v: chronographs %d µs apart", a.ID, d)
+		}
+	}
+	return nil
 }
 
 func conns(rows []table.Row) map[conn.ID]conn.Conn {

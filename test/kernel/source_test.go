@@ -35,6 +35,7 @@ var patience = testkit.Patience(30 * time.Second)
 // seen is all that a watcher has been told so far.
 type seen struct {
 	ticks  int
+	mono   int64                 // monotonic ns of the newest tick
 	named  []conn.ID             // by the newest sample: new or moved
 	start  map[conn.ID]table.Row // of the first tick
 	first  map[conn.ID]table.Row // as each row was when it first appeared
@@ -130,6 +131,7 @@ func (w *watcher) take(sample *conn.Sample, s *table.Snapshot) {
 
 func (s *seen) take(snap *table.Snapshot) {
 	s.ticks++
+	s.mono = snap.Mono
 	s.loss, s.totals = snap.Loss, slices.Clone(snap.Totals)
 	s.live = make(map[conn.ID]table.Row, snap.Len())
 	for r := range snap.Rows() {

@@ -37,9 +37,13 @@ func TestAgainstSS(t *testing.T) {
 				rows[r.ID.String()] = r
 			}
 		}
-		return sameFigures(rows, ssFigures(t, ns))
+		return sameFigures(rows, ssFigures(t, ns), s.mono)
 	})
-	row := w.stop().last[c.id()]
+	end := w.stop()
+	row := end.last[c.id()]
+	if _, rwnd, _ := row.Chronographs(end.mono); rwnd == 0 || row.Limit != conn.LimitPeerWindow {
+		t.Errorf("the clogged connection waited %d µs for the peer's window, and now for %v", rwnd, row.Limit)
+	}
 	if row.SendQueue == 0 || row.Unsent == 0 {
 		t.Errorf("the clogged connection has %d bytes queued, %d unsent", row.SendQueue, row.Unsent)
 	}
@@ -96,8 +100,13 @@ func parseFigures(t *testing.T, fields []string) (cookie string, f figures) {
 		case "retrans":
 			_, total, _ := strings.Cut(value, "/")
 			f[name] = number(t, total)
+		case "busy", "rwnd_limited", "sndbuf_limited":
+			ms, _, _ := strings.Cut(value, "ms")
+			f[name] = number(t, ms)
+		case "app_limited", "ecn":
+			f[name] = 1
 		case "bytes_sent", "bytes_retrans", "bytes_received", "segs_in", "segs_out", "cwnd", "ssthresh", "mss",
-			"lost", "reord_seen", "snd_wnd", "notsent":
+			"lost", "reord_seen", "snd_wnd", "notsent", "delivered_ce":
 			f[name] = number(t, value)
 		case "delivery_rate", "pacing_rate":
 			f[name] = number(t, strings.TrimSuffix(fields[5+i+1], "bps"))
@@ -128,8 +137,9 @@ func micros(t *testing.T, s string) uint64 {
 }
 
 // sameFigures compares all connections; want is without what ss takes from
-// elsewhere, so that a field that ss omits is 0 in both.
-func sameFigures(rows map[string]table.Row, want map[string]figures) error {
+// elsewhere, so that a field that ss omits is 0 in both. Chronographs that run on have
+// moved since the tick at mono.
+func sameFigures(rows map[string]table.Row, want map[string]figures, mono int64) error {
 	if len(rows) != len(want) || len(want) == 0 {
 		return fmt.Errorf("%d rows, ss has %d", len(rows), len(want))
 	}
@@ -138,7 +148,16 @@ func sameFigures(rows map[string]table.Row, want map[string]figures) error {
 		if !ok {
 			return fmt.Errorf("no row for sk:%s", cookie)
 		}
-		got, ssRow := ofRow(&r), ofSS(ss)
+		got, ssRow := ofRow(&r, mono), ofSS(ss)
+		if r.Chrono != 0 {
+			for _, name := range []string{"busy", "rwnd_limited", "sndbuf_limited"} {
+				if later := int64(ssRow[name] - got[name]); later < 0 || later > 250 {
+					return fmt.Errorf("sk:%s %s is %d ms, for ss %d", cookie, name, got[name], ssRow[name])
+				}
+				delete(got, name)
+				delete(ssRow, name)
+			}
+		}
 		if diff := cmp.Diff(ssRow, got); diff != "" {
 			return fmt.Errorf("sk:%s %v %v (-ss +row):\n%s", cookie, r.State, r.Lport, diff)
 		}
@@ -156,9 +175,12 @@ func ofSS(f figures) figures {
 	return dropZero(g)
 }
 
-func ofRow(r *table.Row) figures {
+func ofRow(r *table.Row, mono int64) figures {
+	busy, rwnd, sndbuf := r.Chronographs(mono)
 	f := figures{
-		"tx": r.TxBytes, "rx": r.RxBytes, "segs_in": r.RxPackets, "segs_out": r.TxPackets,
+		"busy": busy / 1000, "rwnd_limited": rwnd / 1000, "sndbuf_limited": sndbuf / 1000,
+		"delivered_ce": uint64(r.CEPackets),
+		"tx":           r.TxBytes, "rx": r.RxBytes, "segs_in": r.RxPackets, "segs_out": r.TxPackets,
 		"bytes_retrans": r.RetransBytes, "retrans": uint64(r.RetransPackets), "lost": uint64(r.LostPackets),
 		"reord_seen": uint64(r.ReorderedPackets), "rtt": uint64(r.RTT), "rttvar": uint64(r.RTTVar),
 		"minrtt": uint64(r.MinRTT), "cwnd": uint64(r.Cwnd), "mss": uint64(r.MSS), "snd_wnd": uint64(r.SndWnd),
@@ -168,6 +190,12 @@ func ofRow(r *table.Row) figures {
 	}
 	if r.Ssthresh < 0xFFFF { // ss shows no more
 		f["ssthresh"] = uint64(r.Ssthresh)
+	}
+	if r.AppLimited {
+		f["app_limited"] = 1
+	}
+	if r.ECN {
+		f["ecn"] = 1
 	}
 	return dropZero(f)
 }
