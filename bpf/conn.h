@@ -166,6 +166,19 @@ struct owner_total {
 	__u64 conns, tx_bytes, rx_bytes;
 };
 
+/* A DNS message that a socket has sent or is about to receive, as much of it as there is room for. */
+#define DNS_ASKED 272 /* a header and the longest question: 12 + 255 + 4 bytes */
+#define DNS_TOLD 1232 /* what resolvers let servers send (DNS flag day 2020) */
+struct dns_message {
+	__u64 time_ns;
+	__u64 sk; /* which socket: its address, since a cookie may not be there yet */
+	__u8 server[16];
+	__u32 netns, uid, tgid; /* of who asks */
+	__u16 len;              /* of what follows, the message or its beginning */
+	__u8 cut;               /* it is the beginning */
+	__u8 answer;
+};
+
 /* Cumulative; in 64 bits also because a used 32-bit fetch-and-add compiles to a plain add. */
 struct counters {
 	__u64 slots_used; /* high-water mark of the slot table */
@@ -174,6 +187,7 @@ struct counters {
 	__u64 ring_full;      /* closed connections that found no room in the ring */
 	__u64 flows_full;     /* datagrams whose flow found no slot */
 	__u64 totals_full;    /* rows that not even the totals had room for */
+	__u64 dns_full;       /* DNS messages that found no room in their ring */
 	__u64 second_buckets; /* index entries that found their first bucket full */
 };
 

@@ -329,9 +329,16 @@ struct sk_buff {
 	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
+	unsigned int tail;
 	unsigned int end;
 	unsigned char *head;
 	unsigned char *data;
+};
+
+struct udphdr {
+	__be16 source;
+	__be16 dest;
+	__be16 len;
 };
 
 struct skb_shared_info {

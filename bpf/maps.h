@@ -88,6 +88,12 @@ struct {
 	__uint(max_entries, 4096);
 } tt_ring SEC(".maps");
 
+/* DNS messages, in a ring of their own: whoever floods it takes no closed connections away. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} tt_dns SEC(".maps");
+
 /* Counters, alone in their section, which user space reads through mmap. */
 struct counters tt_counters SEC(".data.counters");
 

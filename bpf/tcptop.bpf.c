@@ -19,6 +19,7 @@
 #include "sweep.h"
 #include "inventory.h"
 #include "flow.h"
+#include "dns.h"
 #include "udp_send.h"
 #include "udp_recv.h"
 #include "udp_call.h"
@@ -28,6 +29,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Types that no map has, kept in the object's BTF for bpf2go. */
 const struct closed *type_closed __attribute__((unused));
 const struct mini *type_mini __attribute__((unused));
+const struct dns_message *type_dns_message __attribute__((unused));
 const struct sweep_args *type_sweep_args __attribute__((unused));
 
 /*

@@ -21,17 +21,10 @@ static __always_inline bool takes_merged(struct sock *sk)
 
 static __always_inline void write_letter(struct letter *l, struct sk_buff *skb)
 {
-	unsigned char *ip = skb->head + skb->network_header, *udp = skb->head + skb->transport_header;
 	__be16 port;
-	__be32 v4;
 
-	if (skb->protocol == ETH_P_IP_BE) {
-		bpf_probe_read_kernel(&v4, sizeof(v4), ip + 12);
-		map_v4(l->addr, v4);
-	} else {
-		bpf_probe_read_kernel(l->addr, 16, ip + 8);
-	}
-	bpf_probe_read_kernel(&port, sizeof(port), udp);
+	packet_addr(l->addr, skb, false);
+	bpf_probe_read_kernel(&port, sizeof(port), skb->head + skb->transport_header);
 	l->port = bpf_ntohs(port);
 	l->segs = SHARED_READ(skb, gso_segs);
 	if (!l->segs)
@@ -65,6 +58,8 @@ int tt_ingress(struct __sk_buff *ctx)
 
 	if (!sk || sk->sk_protocol != IPPROTO_UDP)
 		return 1;
+	if (cfg_dns && told_by_dns(sk, skb))
+		note_answer(ctx, sk, skb);
 	merged = takes_merged(sk);
 	if (sk->__sk_common.skc_dport && !merged)
 		return 1;

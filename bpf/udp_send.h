@@ -126,7 +126,8 @@ int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 /*
  * Why this hook: of a segmented send (UDP_SEGMENT, by socket option or by message)
  * only the packet knows the number of datagrams. Every packet passes here; all but
- * UDP's segmented ones leave after one look.
+ * UDP's segmented ones leave after one look, or two if names are asked for: what
+ * goes to port 53 is noted here, still with its socket and in its sender's context.
  */
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(tt_dev_queue, struct sk_buff *skb)
@@ -136,8 +137,11 @@ int BPF_PROG(tt_dev_queue, struct sk_buff *skb)
 
 	if (!sk || sk->sk_protocol != IPPROTO_UDP)
 		return 0;
-	if (!(SHARED_READ(skb, gso_type) & SKB_GSO_UDP_L4))
+	if (!(SHARED_READ(skb, gso_type) & SKB_GSO_UDP_L4)) {
+		if (cfg_dns && asks_dns(sk, skb))
+			note_query(sk, skb, this_call(0));
 		return 0;
+	}
 	call = this_call(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!call)
 		return 0;

@@ -53,6 +53,7 @@ func lossText(l conn.Loss) string {
 		{l.RowsFull, "rows (--max-conns reached)"},
 		{l.FlowsFull, "datagrams (kernel flow table full)"},
 		{l.TotalsFull, "rows missing from the sums by owner too (too many owners)"},
+		{l.DNSFull, "DNS messages (names of remotes that are not known)"},
 		{l.Stale, "readings (socket went away; read again in the next tick)"},
 		{l.Skipped, "events (the kernel ran no hook for them)"},
 		{l.MissedTicks, "ticks (not taken in time)"},

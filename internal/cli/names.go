@@ -12,7 +12,16 @@ import (
 	"time"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/names"
 )
+
+// remotes names remote addresses; nil, which names none, with -N.
+func (p *plan) remotes() *names.Namer {
+	if p.numeric {
+		return nil
+	}
+	return names.New(names.Config{})
+}
 
 const (
 	maxHostNames  = 1 << 13

@@ -71,6 +71,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		Interval:   time.Duration(o.interval),
 		TCP:        tcp,
 		UDP:        udp,
+		DNS:        udp && !o.numeric,
 		MaxConns:   int(o.maxConns),
 		UDPTimeout: time.Duration(o.udpTimeout),
 		Host:       env.Host,

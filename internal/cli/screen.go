@@ -180,7 +180,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
-	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
+	owners, remotes := enrich.New(enrich.Config{LookupUser: p.env.UserName}), p.remotes()
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	cost := newCost()
 	ticks := 0
@@ -191,7 +191,8 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		if ctx.Err() != nil {
 			break
 		}
-		names.Apply(sample)
+		owners.Apply(sample)
+		remotes.Apply(sample)
 		rows.Apply(sample)
 		log.tick(rows)
 		f := tui.Frame{Snapshot: rows.Snapshot(), Log: log.mark()}

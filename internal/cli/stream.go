@@ -21,7 +21,7 @@ const lastTick = 500 * time.Millisecond
 
 // run is the program: a sample, its names, the table, the lines.
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
-	names := enrich.New(enrich.Config{LookupUser: p.env.UserName})
+	owners, remotes := enrich.New(enrich.Config{LookupUser: p.env.UserName}), p.remotes()
 	// A connection that closed and the one that took its place are rows for a tick.
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	ticks := 0
@@ -29,7 +29,8 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 		if err != nil {
 			return err
 		}
-		names.Apply(sample)
+		owners.Apply(sample)
+		remotes.Apply(sample)
 		rows.Apply(sample)
 		log.tick(rows)
 		snap := rows.Snapshot()

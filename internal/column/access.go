@@ -85,6 +85,16 @@ func process(f func(p *conn.Process) string) textFunc {
 	}
 }
 
+func remote(f func(p *conn.Remote) string) textFunc {
+	return func(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
+		if r.Remote == nil {
+			return dst, false
+		}
+		v := f(r.Remote)
+		return append(dst, v...), v != ""
+	}
+}
+
 // since is the time from a monotonic moment to the tick, in unit nanoseconds.
 // A socket may move between the tick's clock reading and the sweep: not negative.
 func since(from func(r *table.Row) int64, unit int64) numFunc {

@@ -69,6 +69,26 @@ func identityFields() []Column {
 		{Name: "rport", Title: "RPORT", Kind: Int, Width: 5, Max: maxPort,
 			Help: "Remote port (sock.sk_dport), for UDP that of the flow's datagrams; missing for listeners.",
 			Num:  num(conn.HasRaddr, func(c *conn.Conn) int64 { return int64(c.Rport) })},
+		{Name: "rname", Title: "RNAME", Kind: Text, Width: 24,
+			Help: "Name of the remote address: what this host asked the DNS for and was told the address before the connection opened, or a name of /etc/hosts or of a reverse look-up. docs/names.md says what it is worth. Missing with -N.",
+			Text: remote(func(r *conn.Remote) string { return r.Name })},
+		{Name: "rname_source", Title: "RNAMESRC", Kind: Text, Width: 8, Values: names(conn.NameDNS),
+			Help: "Where rname is from: dns was asked for by this host, hosts is /etc/hosts, ptr is a reverse look-up, which only the screen makes.",
+			Text: remote(func(r *conn.Remote) string { return r.Source.String() })},
+		{Name: "asn", Title: "ASN", Kind: Int, Width: 10,
+			Help: "Number of the autonomous system that announces the remote address, from a file that --mmdb names.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				if r.Remote == nil {
+					return 0, false
+				}
+				return int64(r.Remote.ASN), r.Remote.ASN != 0
+			}},
+		{Name: "as_org", Title: "AS_ORG", Kind: Text, Width: 16,
+			Help: "Whose autonomous system that is, from a file that --mmdb names.",
+			Text: remote(func(r *conn.Remote) string { return r.Org })},
+		{Name: "country", Title: "COUNTRY", Kind: Text, Width: 7,
+			Help: "Where the remote address is registered or thought to be: an ISO 3166-1 code of two letters, from a file that --mmdb names.",
+			Text: remote(func(r *conn.Remote) string { return r.Country })},
 		{Name: "netns", Title: "NETNS", Kind: Int, Width: 10,
 			Help: "Inode of the network namespace (net.ns.inum), as in /proc/PID/ns/net.",
 			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.NetNS) })},

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite docs/columns.md")
 
 // contract is the table of fields of the contract, in its order.
 const contract = `ts host event schema
-conn proto state dir laddr lport raddr rport netns iface
+conn proto state dir laddr lport raddr rport rname rname_source asn as_org country netns iface
 pid comm cmdline exe uid user owners owner_source
 cgroup unit container container_id image pod namespace
 rx_bytes tx_bytes rx_packets tx_packets rx_rate tx_rate rate

@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Interval   time.Duration // between samples; 100 ms at least
 	TCP, UDP   bool
+	DNS        bool          // note what this host asks the DNS, where UDP is measured; sock_diag can't
 	MaxConns   int           // TCP connections that there is room for; 0 sizes the table by memory
 	UDPTimeout time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
 	Host       string        // name that samples carry

@@ -148,6 +148,7 @@ type Conn struct {
 	Owner        Owner
 	Place        *Place   // nil until enriched
 	Process      *Process // nil until enriched
+	Remote       *Remote  // nil where nothing is known of the remote address
 
 	RxBytes, TxBytes     uint64 // payload, each byte once
 	RxPackets, TxPackets uint64 // TCP segments or UDP datagrams

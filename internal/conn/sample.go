@@ -17,8 +17,9 @@ type Sample struct {
 	Host   string
 	Origin Origin
 	Conns  []Conn
-	Closed []Conn // ended since the last sample, with their final counters
-	Gone   []ID   // rows that end without a connection ending: time-wait and syn-recv sockets
+	Closed []Conn       // ended since the last sample, with their final counters
+	Gone   []ID         // rows that end without a connection ending: time-wait and syn-recv sockets
+	DNS    []DNSMessage // sent and received since the last sample, a query before its answer
 	Loss   Loss
 	Totals []OwnerTotal // what Loss hides, summed by owner since tcptop started
 	Last   bool         // the source ends after this sample
@@ -35,6 +36,7 @@ type Loss struct {
 	Skipped     uint64 // events for which the kernel ran no hook, being inside it already; ends are found out later
 	MissedTicks uint64 // ticks that could not be taken in time
 	TotalsFull  uint64 // lost rows that not even the sums by owner had room for
+	DNSFull     uint64 // DNS messages that found no room on the way to user space: names that are not known
 	RowsFull    uint64 // connections beyond the table's bound in user space
 }
 

@@ -91,6 +91,9 @@ func (d *Diag) tell() {
 	if d.cfg.UDP {
 		d.miss("bytes and packets of UDP, and the remotes of its unconnected sockets")
 	}
+	if d.cfg.DNS {
+		d.miss("the names that this host asks the DNS for")
+	}
 	if !capable(unix.CAP_SYS_PTRACE) || !capable(unix.CAP_DAC_READ_SEARCH) {
 		d.miss("the processes of other users' sockets (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)")
 	}

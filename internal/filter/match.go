@@ -77,13 +77,13 @@ func regexpTest(c *column.Column, re *regexp.Regexp) test {
 }
 
 // word makes the node for text to look for anywhere: in both ends, written
-// address:port, and in the names of who owns the connection.
+// address:port, in the remote's name and in the names of who owns the connection.
 func (p *parser) word(it item) (node, *Error) {
 	if it.text == "" {
 		return nil, p.errorIn(it, "nothing to look for")
 	}
 	w := wordColumns{needle: []byte(strings.ToLower(it.text))}
-	for _, name := range []string{"comm", "container", "pod", "unit"} {
+	for _, name := range []string{"comm", "rname", "container", "pod", "unit"} {
 		c, ok := p.cols.Find(name)
 		if !ok {
 			return nil, p.errorIn(it, fmt.Sprintf("no field %q to look in", name))

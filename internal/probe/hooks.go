@@ -11,6 +11,7 @@ type tier struct {
 	name  string
 	needs string // the kernel that this was seen to work on, and newer ones
 	lacks string // what this tier can't know
+	hears bool   // what the DNS answers
 	hooks []hook
 	extra []hook // for what only some kernels have
 }
@@ -35,7 +36,7 @@ var (
 // udpTiers count UDP; the first that this kernel takes is used.
 var udpTiers = []tier{
 	{
-		name: "UDP by tracepoints", needs: "Linux 6.16",
+		name: "UDP by tracepoints", needs: "Linux 6.16", hears: true,
 		hooks: []hook{
 			{"tt_sendmsg4", "remotes of IPv4 UDP sends that name one"}, // refused soonest
 			ageFlows, devQueue, sendLength, recvLength,

@@ -23,6 +23,7 @@ type Probe struct {
 	slots   *slotTable
 	flows   *flowTable
 	ring    *ring
+	dns     *dnsQueue
 	inv     *inventory
 	udpTier string // the name of the one that is used
 	missing []string
@@ -97,7 +98,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if size <= 0 {
 		size = defaultMaxConns()
 	}
-	if err := setSizes(spec, size, p.cfg.UDP); err != nil {
+	if err := setSizes(spec, size, p.cfg.UDP, p.cfg.DNS); err != nil {
 		return err
 	}
 	if p.obj, err = newObject(spec); err != nil {
@@ -111,6 +112,11 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	}
 	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
 		return err
+	}
+	if p.cfg.DNS {
+		if p.dns, err = openDNS(p.obj.maps.Maps["tt_dns"]); err != nil {
+			return err
+		}
 	}
 	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size)
 	return err
@@ -143,6 +149,9 @@ func (p *Probe) start() error {
 	p.udpTier = udp.tier.name
 	if udp.tier.lacks != "" {
 		p.missing = append(p.missing, udp.tier.lacks)
+	}
+	if p.cfg.DNS && !udp.tier.hears {
+		p.missing = append(p.missing, "the names that this host asks the DNS for")
 	}
 	return nil
 }
@@ -212,6 +221,10 @@ func (p *Probe) Close() error {
 	if p.ring != nil {
 		errs = append(errs, p.ring.Close())
 		p.ring = nil
+	}
+	if p.dns != nil {
+		errs = append(errs, p.dns.Close())
+		p.dns = nil
 	}
 	if p.slots != nil {
 		errs = append(errs, p.slots.Close())

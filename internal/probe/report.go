@@ -100,7 +100,7 @@ func (r *Report) object() (*object, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
 	}
-	if err := setSizes(spec, 1, true); err != nil {
+	if err := setSizes(spec, 1, true, true); err != nil {
 		return nil, err
 	}
 	return newObject(spec)

@@ -1,32 +1,24 @@
 package probe
 
 import (
-	"errors"
-	"fmt"
-	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 
 	"tcptop/internal/conn"
 )
 
-// ring empties the kernel's ring of closed connections, whenever it is half full
-// and whenever it is asked to, into a bounded queue. It has a goroutine of its own:
-// whoever takes the samples may be held up by a slow reader, the ring may not.
+// ring is a bounded queue of what came through the kernel's ring of closed
+// connections.
 type ring struct {
-	reader  *ringbuf.Reader
-	legend  legend
-	emptied chan struct{}
-	done    chan struct{}
+	*drain
+	legend legend
 
-	mu     sync.Mutex
+	// Guarded by drain.mu.
 	queue  []conn.Conn
 	limit  int
 	lost   uint64
 	totals map[totalKey]*conn.OwnerTotal
-	err    error
 }
 
 // totalKey tells the owners of lost rows apart.
@@ -39,41 +31,13 @@ type totalKey struct {
 const maxTotals = 4096
 
 func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
-	reader, err := ringbuf.NewReader(m)
+	d, err := openDrain(m, "closed connections")
 	if err != nil {
-		return nil, fmt.Errorf("open the ring of closed connections: %w", err)
+		return nil, err
 	}
-	r := &ring{
-		reader:  reader,
-		legend:  l,
-		emptied: make(chan struct{}, 1),
-		done:    make(chan struct{}),
-		limit:   limit,
-		totals:  map[totalKey]*conn.OwnerTotal{},
-	}
-	go r.run()
+	r := &ring{drain: d, legend: l, limit: limit, totals: map[totalKey]*conn.OwnerTotal{}}
+	go d.run(r.add)
 	return r, nil
-}
-
-func (r *ring) run() {
-	defer close(r.done)
-	var rec ringbuf.Record
-	for {
-		err := r.reader.ReadInto(&rec)
-		switch {
-		case err == nil:
-			r.add(rec.RawSample)
-		case errors.Is(err, ringbuf.ErrFlushed):
-			r.emptied <- struct{}{}
-		case errors.Is(err, ringbuf.ErrClosed):
-			return
-		default:
-			r.mu.Lock()
-			r.err = fmt.Errorf("read the ring of closed connections: %w", err)
-			r.mu.Unlock()
-			return
-		}
-	}
 }
 
 func (r *ring) add(raw []byte) {
@@ -117,12 +81,8 @@ func (r *ring) lose(c *tcptopConn) {
 // take empties the kernel's ring, appends what came since the last call to dst,
 // and says how many rows were lost here so far.
 func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
-	if err := r.reader.Flush(); err != nil {
-		return dst, 0, fmt.Errorf("flush the ring: %w", err)
-	}
-	select {
-	case <-r.emptied:
-	case <-r.done:
+	if err := r.empty(); err != nil {
+		return dst, 0, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,10 +102,4 @@ func (r *ring) ownTotals(dst []conn.OwnerTotal) []conn.OwnerTotal {
 		dst = append(dst, *t)
 	}
 	return dst
-}
-
-func (r *ring) Close() error {
-	err := r.reader.Close()
-	<-r.done
-	return err
 }

@@ -88,6 +88,10 @@ func (s *sampler) take() error {
 			return err
 		}
 	}
+	var err error
+	if s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take(); err != nil {
+		return err
+	}
 	return s.loss()
 }
 
@@ -196,6 +200,7 @@ func (s *sampler) loss() error {
 	l.TableFull = atomic.LoadUint64(&n.TableFull)
 	l.RingFull = atomic.LoadUint64(&n.RingFull)
 	l.FlowsFull = atomic.LoadUint64(&n.FlowsFull)
+	l.DNSFull += atomic.LoadUint64(&n.DnsFull)
 	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale
 	if s.out.Mono >= s.count || s.out.Last {

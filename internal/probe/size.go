@@ -44,7 +44,10 @@ func ringSize(conns int) int {
 	return 1 << bits.Len(uint(n-1))
 }
 
-func setSizes(spec *ebpf.CollectionSpec, conns int, udp bool) error {
+// dnsRing is the room for DNS messages, some thousand, between two ticks or wake-ups.
+const dnsRing = 1 << 19
+
+func setSizes(spec *ebpf.CollectionSpec, conns int, udp, dns bool) error {
 	if conns > slotLimit {
 		return fmt.Errorf("table of %d connections: at most %d", conns, slotLimit)
 	}
@@ -52,11 +55,15 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, udp bool) error {
 	if udp {
 		flows = flowCount(conns)
 	}
+	dnsRoom := os.Getpagesize()
+	if dns {
+		dnsRoom = dnsRing
+	}
 	for name, n := range map[string]int{
 		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
 		"tt_index": indexBuckets(conns), "tt_free": conns,
 		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows,
-		"tt_ring": ringSize(conns),
+		"tt_ring": ringSize(conns), "tt_dns": dnsRoom,
 	} {
 		spec.Maps[name].MaxEntries = uint32(n)
 	}
@@ -66,6 +73,8 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, udp bool) error {
 		"cfg_flows":      uint32(flows),
 		"cfg_flow_mask":  uint32(indexBuckets(flows) - 1),
 		"cfg_ring_wake":  uint64(ringSize(conns) / 2),
+		"cfg_dns":        dns,
+		"cfg_dns_wake":   uint64(dnsRing / 2),
 	}
 	for name, v := range vars {
 		if spec.Variables[name] == nil {

@@ -89,7 +89,21 @@ type tcptopCounters struct {
 	RingFull      uint64
 	FlowsFull     uint64
 	TotalsFull    uint64
+	DnsFull       uint64
 	SecondBuckets uint64
+}
+
+type tcptopDnsMessage struct {
+	_      structs.HostLayout
+	TimeNs uint64
+	Sk     uint64
+	Server [16]uint8
+	Netns  uint32
+	Uid    uint32
+	Tgid   uint32
+	Len    uint16
+	Cut    uint8
+	Answer uint8
 }
 
 type tcptopFlow struct {
@@ -181,6 +195,7 @@ const (
 	tcptopMapTtClaims        = "tt_claims"
 	tcptopMapTtCopy          = "tt_copy"
 	tcptopMapTtCorked        = "tt_corked"
+	tcptopMapTtDns           = "tt_dns"
 	tcptopMapTtFlowFree      = "tt_flow_free"
 	tcptopMapTtFlowIndex     = "tt_flow_index"
 	tcptopMapTtFlows         = "tt_flows"
@@ -211,6 +226,8 @@ const (
 	tcptopProgTtUdpSendmsg   = "tt_udp_sendmsg"
 	tcptopProgTtUdpSendpage  = "tt_udp_sendpage"
 	tcptopProgTtUdpv6Sendmsg = "tt_udpv6_sendmsg"
+	tcptopVarCfgDns          = "cfg_dns"
+	tcptopVarCfgDnsWake      = "cfg_dns_wake"
 	tcptopVarCfgFlowMask     = "cfg_flow_mask"
 	tcptopVarCfgFlows        = "cfg_flows"
 	tcptopVarCfgIndexMask    = "cfg_index_mask"
@@ -220,6 +237,7 @@ const (
 	tcptopVarTtCc            = "tt_cc"
 	tcptopVarTtCounters      = "tt_counters"
 	tcptopVarTypeClosed      = "type_closed"
+	tcptopVarTypeDnsMessage  = "type_dns_message"
 	tcptopVarTypeMini        = "type_mini"
 	tcptopVarTypeSweepArgs   = "type_sweep_args"
 )
@@ -296,6 +314,7 @@ type tcptopMapSpecs struct {
 	TtClaims    *ebpf.MapSpec `ebpf:"tt_claims"`
 	TtCopy      *ebpf.MapSpec `ebpf:"tt_copy"`
 	TtCorked    *ebpf.MapSpec `ebpf:"tt_corked"`
+	TtDns       *ebpf.MapSpec `ebpf:"tt_dns"`
 	TtFlowFree  *ebpf.MapSpec `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
@@ -313,17 +332,20 @@ type tcptopMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopVariableSpecs struct {
-	CfgFlowMask   *ebpf.VariableSpec `ebpf:"cfg_flow_mask"`
-	CfgFlows      *ebpf.VariableSpec `ebpf:"cfg_flows"`
-	CfgIndexMask  *ebpf.VariableSpec `ebpf:"cfg_index_mask"`
-	CfgRingWake   *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
-	CfgSlots      *ebpf.VariableSpec `ebpf:"cfg_slots"`
-	ListUdp       *ebpf.VariableSpec `ebpf:"list_udp"`
-	TtCc          *ebpf.VariableSpec `ebpf:"tt_cc"`
-	TtCounters    *ebpf.VariableSpec `ebpf:"tt_counters"`
-	TypeClosed    *ebpf.VariableSpec `ebpf:"type_closed"`
-	TypeMini      *ebpf.VariableSpec `ebpf:"type_mini"`
-	TypeSweepArgs *ebpf.VariableSpec `ebpf:"type_sweep_args"`
+	CfgDns         *ebpf.VariableSpec `ebpf:"cfg_dns"`
+	CfgDnsWake     *ebpf.VariableSpec `ebpf:"cfg_dns_wake"`
+	CfgFlowMask    *ebpf.VariableSpec `ebpf:"cfg_flow_mask"`
+	CfgFlows       *ebpf.VariableSpec `ebpf:"cfg_flows"`
+	CfgIndexMask   *ebpf.VariableSpec `ebpf:"cfg_index_mask"`
+	CfgRingWake    *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
+	CfgSlots       *ebpf.VariableSpec `ebpf:"cfg_slots"`
+	ListUdp        *ebpf.VariableSpec `ebpf:"list_udp"`
+	TtCc           *ebpf.VariableSpec `ebpf:"tt_cc"`
+	TtCounters     *ebpf.VariableSpec `ebpf:"tt_counters"`
+	TypeClosed     *ebpf.VariableSpec `ebpf:"type_closed"`
+	TypeDnsMessage *ebpf.VariableSpec `ebpf:"type_dns_message"`
+	TypeMini       *ebpf.VariableSpec `ebpf:"type_mini"`
+	TypeSweepArgs  *ebpf.VariableSpec `ebpf:"type_sweep_args"`
 }
 
 // tcptopObjects contains all objects after they have been loaded into the kernel.
@@ -351,6 +373,7 @@ type tcptopMaps struct {
 	TtClaims    *ebpf.Map `ebpf:"tt_claims"`
 	TtCopy      *ebpf.Map `ebpf:"tt_copy"`
 	TtCorked    *ebpf.Map `ebpf:"tt_corked"`
+	TtDns       *ebpf.Map `ebpf:"tt_dns"`
 	TtFlowFree  *ebpf.Map `ebpf:"tt_flow_free"`
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
@@ -371,6 +394,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtClaims,
 		m.TtCopy,
 		m.TtCorked,
+		m.TtDns,
 		m.TtFlowFree,
 		m.TtFlowIndex,
 		m.TtFlows,
@@ -389,17 +413,20 @@ func (m *tcptopMaps) Close() error {
 //
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopVariables struct {
-	CfgFlowMask   *ebpf.Variable `ebpf:"cfg_flow_mask"`
-	CfgFlows      *ebpf.Variable `ebpf:"cfg_flows"`
-	CfgIndexMask  *ebpf.Variable `ebpf:"cfg_index_mask"`
-	CfgRingWake   *ebpf.Variable `ebpf:"cfg_ring_wake"`
-	CfgSlots      *ebpf.Variable `ebpf:"cfg_slots"`
-	ListUdp       *ebpf.Variable `ebpf:"list_udp"`
-	TtCc          *ebpf.Variable `ebpf:"tt_cc"`
-	TtCounters    *ebpf.Variable `ebpf:"tt_counters"`
-	TypeClosed    *ebpf.Variable `ebpf:"type_closed"`
-	TypeMini      *ebpf.Variable `ebpf:"type_mini"`
-	TypeSweepArgs *ebpf.Variable `ebpf:"type_sweep_args"`
+	CfgDns         *ebpf.Variable `ebpf:"cfg_dns"`
+	CfgDnsWake     *ebpf.Variable `ebpf:"cfg_dns_wake"`
+	CfgFlowMask    *ebpf.Variable `ebpf:"cfg_flow_mask"`
+	CfgFlows       *ebpf.Variable `ebpf:"cfg_flows"`
+	CfgIndexMask   *ebpf.Variable `ebpf:"cfg_index_mask"`
+	CfgRingWake    *ebpf.Variable `ebpf:"cfg_ring_wake"`
+	CfgSlots       *ebpf.Variable `ebpf:"cfg_slots"`
+	ListUdp        *ebpf.Variable `ebpf:"list_udp"`
+	TtCc           *ebpf.Variable `ebpf:"tt_cc"`
+	TtCounters     *ebpf.Variable `ebpf:"tt_counters"`
+	TypeClosed     *ebpf.Variable `ebpf:"type_closed"`
+	TypeDnsMessage *ebpf.Variable `ebpf:"type_dns_message"`
+	TypeMini       *ebpf.Variable `ebpf:"type_mini"`
+	TypeSweepArgs  *ebpf.Variable `ebpf:"type_sweep_args"`
 }
 
 // tcptopPrograms contains all programs after they have been loaded into the kernel.

@@ -19,6 +19,7 @@ type Decoder struct {
 	gone      []member[conn.ID]
 	places    glossary[conn.Place]
 	processes glossary[conn.Process]
+	remotes   glossary[conn.Remote]
 	head      conn.Sample
 	time      int64
 	before    []conn.OwnerTotal // of the tick before
@@ -27,7 +28,7 @@ type Decoder struct {
 
 	at     []uint32
 	fresh  []bool
-	words  [2][]uint32 // numbers of places and processes
+	words  [3][]uint32 // numbers of places, processes and remotes
 	values []uint64
 }
 
@@ -43,6 +44,7 @@ func NewDecoder(h *Header) (*Decoder, error) {
 		owners: inFile(totalMembers, h.Total), gone: inFile(goneMembers, h.Gone),
 	}
 	d.places.set, d.processes.set = settersInFile(placeTexts, h.Place), settersInFile(processTexts, h.Process)
+	d.remotes.set = settersInFile(remoteTexts, h.Remote)
 	d.forget()
 	return d, nil
 }
@@ -58,6 +60,7 @@ func (d *Decoder) forget() {
 	d.before = d.before[:0]
 	d.places.reset()
 	d.processes.reset()
+	d.remotes.reset()
 }
 
 // Key takes a part of a key frame. After an error the decoder needs another one.
@@ -142,6 +145,6 @@ func (d *Decoder) part(b Block) error {
 func (d *Decoder) grow(n int) {
 	if len(d.values) < n {
 		d.values, d.at, d.fresh = make([]uint64, n), make([]uint32, n), make([]bool, n)
-		d.words = [2][]uint32{make([]uint32, n), make([]uint32, n)}
+		d.words = [3][]uint32{make([]uint32, n), make([]uint32, n), make([]uint32, n)}
 	}
 }

@@ -10,6 +10,7 @@ import (
 func (d *Decoder) connSet(set byte, n int) {
 	d.places.read(d.r)
 	d.processes.read(d.r)
+	d.remotes.read(d.r)
 	v := d.values[:n]
 	id := d.r.column(v)
 	if !d.slots(v, id == columnSlot) {
@@ -98,10 +99,13 @@ func (d *Decoder) texts(id int, v []uint64, rows []conn.Conn) int {
 			}
 			d.words[which][i] = was
 			ok := false
-			if which == 0 {
+			switch which {
+			case 0:
 				rows[i].Place, ok = d.places.at(was)
-			} else {
+			case 1:
 				rows[i].Process, ok = d.processes.at(was)
+			default:
+				rows[i].Remote, ok = d.remotes.at(was)
 			}
 			if !ok {
 				d.r.fail("text %d", was)
@@ -116,10 +120,13 @@ func (d *Decoder) texts(id int, v []uint64, rows []conn.Conn) int {
 }
 
 func (x *entry) number(which int) uint32 {
-	if which == 0 {
+	switch which {
+	case 0:
 		return x.place
+	case 1:
+		return x.process
 	}
-	return x.process
+	return x.remote
 }
 
 // add adds column id's numbers v to rows; nil is none, which still makes a new row
@@ -158,7 +165,7 @@ func (d *Decoder) remember(set byte, rows []conn.Conn) {
 		if !x.live {
 			d.live++
 		}
-		*x = entry{Conn: rows[i], place: d.words[0][i], process: d.words[1][i], live: true}
+		*x = entry{Conn: rows[i], place: d.words[0][i], process: d.words[1][i], remote: d.words[2][i], live: true}
 	}
 }
 

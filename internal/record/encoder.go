@@ -29,15 +29,16 @@ const (
 	columnSlot    = 1
 	columnPlace   = 2
 	columnProcess = 3
+	columnRemote  = 4
 	columnTime    = 1 // of the head
-	columnMembers = 4 // the first member's
+	columnMembers = 5 // the first member's
 )
 
 // entry is what is known of one connection.
 type entry struct {
 	conn.Conn
-	place, process uint32 // numbers in the dictionaries; the pointers are not used
-	live           bool
+	place, process, remote uint32 // numbers in the dictionaries; the pointers are not used
+	live                   bool
 }
 
 // Encoder turns samples into blocks. It remembers every connection as it was last
@@ -50,6 +51,7 @@ type Encoder struct {
 	next      uint32 // slots from here on were never used
 	places    dictionary[conn.Place]
 	processes dictionary[conn.Process]
+	remotes   dictionary[conn.Remote]
 	head      conn.Sample // of the tick before, without its lists
 	time      int64       // of the tick before, Unix ns
 	totals    []conn.OwnerTotal
@@ -60,11 +62,11 @@ type Encoder struct {
 	put   func(Block)
 
 	// Of the set at hand, by row.
-	at             []uint32 // slot
-	fresh          []bool   // nothing was known in that slot
-	place, process []uint32 // numbers in the dictionaries
-	values         []uint64
-	keyed          []conn.Conn // a key frame's rows
+	at                     []uint32 // slot
+	fresh                  []bool   // nothing was known in that slot
+	place, process, remote []uint32 // numbers in the dictionaries
+	values                 []uint64
+	keyed                  []conn.Conn // a key frame's rows
 }
 
 // NewEncoder returns an Encoder that knows nothing yet. Its first tick is number seq.
@@ -75,9 +77,9 @@ func NewEncoder(seq uint64) (*Encoder, error) {
 	}
 	return &Encoder{
 		w: w, slots: map[conn.ID]uint32{}, seq: seq,
-		places: newDictionary(placeTexts), processes: newDictionary(processTexts),
+		places: newDictionary(placeTexts), processes: newDictionary(processTexts), remotes: newDictionary(remoteTexts),
 		at: make([]uint32, partRows), fresh: make([]bool, partRows), values: make([]uint64, partRows),
-		place: make([]uint32, partRows), process: make([]uint32, partRows),
+		place: make([]uint32, partRows), process: make([]uint32, partRows), remote: make([]uint32, partRows),
 	}, nil
 }
 
@@ -87,7 +89,8 @@ func (e *Encoder) Live() int { return len(e.slots) }
 // Full reports whether a key frame must come before the next tick, because texts
 // have piled up.
 func (e *Encoder) Full() bool {
-	return len(e.places.recent)+len(e.processes.recent) >= maxTexts || e.places.size+e.processes.size >= maxTextBytes
+	return len(e.places.recent)+len(e.processes.recent)+len(e.remotes.recent) >= maxTexts ||
+		e.places.size+e.processes.size+e.remotes.size >= maxTextBytes
 }
 
 // Tick encodes s, remembers it, and gives its parts to put in turn.
@@ -121,6 +124,7 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 func (e *Encoder) Key(next *conn.Sample, put func(Block)) {
 	e.places.reset()
 	e.processes.reset()
+	e.remotes.reset()
 	e.head, e.time, e.totals = conn.Sample{}, 0, e.totals[:0]
 	e.begin(KindKey, next, put)
 	n := 0

@@ -13,12 +13,15 @@ func (e *Encoder) connSet(set byte, rows []conn.Conn) {
 		}
 		x := e.known.at(slot)
 		e.at[i], e.fresh[i] = slot, !x.live
-		e.place[i], e.process[i] = x.place, x.process
+		e.place[i], e.process[i], e.remote[i] = x.place, x.process, x.remote
 		if c.Place != x.Place || !x.live {
 			e.place[i] = e.places.number(c.Place)
 		}
 		if c.Process != x.Process || !x.live {
 			e.process[i] = e.processes.number(c.Process)
+		}
+		if c.Remote != x.Remote || !x.live {
+			e.remote[i] = e.remotes.number(c.Remote)
 		}
 	}
 	e.columns(set, rows)
@@ -27,7 +30,7 @@ func (e *Encoder) connSet(set byte, rows []conn.Conn) {
 			e.release(e.at[i], rows[i].ID)
 			continue
 		}
-		*e.known.make(e.at[i]) = entry{Conn: rows[i], place: e.place[i], process: e.process[i], live: true}
+		*e.known.make(e.at[i]) = entry{Conn: rows[i], place: e.place[i], process: e.process[i], remote: e.remote[i], live: true}
 	}
 }
 
@@ -42,8 +45,8 @@ func (e *Encoder) keySet(n int) {
 	}
 	for i := range n {
 		x := e.known.at(e.at[i])
-		x.place, x.process = e.places.number(x.Place), e.processes.number(x.Process)
-		e.keyed[i], e.place[i], e.process[i] = x.Conn, x.place, x.process
+		x.place, x.process, x.remote = e.places.number(x.Place), e.processes.number(x.Process), e.remotes.number(x.Remote)
+		e.keyed[i], e.place[i], e.process[i], e.remote[i] = x.Conn, x.place, x.process, x.remote
 	}
 	e.columns(setKey, e.keyed[:n])
 }
@@ -54,6 +57,7 @@ func (e *Encoder) columns(set byte, rows []conn.Conn) {
 	e.start(set, len(rows))
 	e.places.define(e.w)
 	e.processes.define(e.w)
+	e.remotes.define(e.w)
 	v := e.values[:len(rows)]
 	expected := int64(0)
 	for i := range rows {
@@ -63,6 +67,7 @@ func (e *Encoder) columns(set byte, rows []conn.Conn) {
 	e.w.column(columnSlot, v)
 	e.numbers(columnPlace, v, e.place, func(x *entry) uint32 { return x.place })
 	e.numbers(columnProcess, v, e.process, func(x *entry) uint32 { return x.process })
+	e.numbers(columnRemote, v, e.remote, func(x *entry) uint32 { return x.remote })
 	for m := range connMembers {
 		get := connMembers[m].get
 		before := uint64(0)
@@ -112,7 +117,7 @@ func (e *Encoder) headSet(s *conn.Sample) {
 	e.w.endColumns()
 	e.time = e.block.Time
 	e.head = *s
-	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals = nil, nil, nil, nil
+	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals, e.head.DNS = nil, nil, nil, nil, nil
 }
 
 // goneSet writes rows that end: by slot where they are known, from 1 on, else by id.

@@ -34,6 +34,7 @@ type host struct {
 	cookie    uint64
 	places    []*conn.Place
 	processes []*conn.Process
+	remotes   []*conn.Remote
 	loss      conn.Loss
 	totals    []conn.OwnerTotal
 }
@@ -44,7 +45,10 @@ func newHost(seed uint64) *host {
 		h.places = append(h.places, &conn.Place{User: fmt.Sprintf("user%d", i%3), Unit: fmt.Sprintf("unit-%d.service", i), Container: "web\x1b[2J"})
 		h.processes = append(h.processes, &conn.Process{Exe: "/usr/bin/x", Cmdline: fmt.Sprintf("x --port %d", i), Holders: i % 4})
 	}
-	h.places, h.processes = append(h.places, nil), append(h.processes, nil)
+	for i := range 20 {
+		h.remotes = append(h.remotes, &conn.Remote{Name: fmt.Sprintf("n%d.example", i), Source: conn.NameDNS, ASN: uint32(64500 + i)})
+	}
+	h.places, h.processes, h.remotes = append(h.places, nil), append(h.processes, nil), append(h.remotes, nil)
 	return h
 }
 
@@ -60,7 +64,7 @@ func (h *host) open() conn.Conn {
 		Owner:  conn.Owner{PID: 1000 + uint32(h.rng.IntN(20)), Start: 5000, Comm: conn.MakeName("nginx"), Source: conn.OwnerConnect},
 		Opened: h.now(), LastActive: h.now(), MSS: 1448, Cwnd: 10, Ssthresh: 1<<31 - 1, CC: conn.MakeName("cubic"),
 		SndWnd: 65536, RcvWnd: 65536, RTT: 20_000, RTTVar: 4000, MinRTT: 18_000,
-		Place: pick(h.rng, h.places), Process: pick(h.rng, h.processes),
+		Place: pick(h.rng, h.places), Process: pick(h.rng, h.processes), Remote: pick(h.rng, h.remotes),
 	}
 	c.Laddr = conn.Addr{10: 0xff, 11: 0xff, 12: 10, 13: 0, 14: 0, 15: 7}
 	c.Raddr = conn.Addr{10: 0xff, 11: 0xff, 12: 203, 13: 0, 14: byte(h.rng.IntN(256)), 15: byte(h.rng.IntN(256))}

@@ -21,13 +21,14 @@ type Header struct {
 	Gone     []string      `json:"gone"`
 	Place    []string      `json:"place"`
 	Process  []string      `json:"process"`
+	Remote   []string      `json:"remote"`
 }
 
 // describe fills what this program writes.
 func (h *Header) describe() {
 	h.Format = Format
 	h.Conn, h.Head, h.Total, h.Gone = names(connMembers), names(headMembers), names(totalMembers), names(goneMembers)
-	h.Place, h.Process = textNames(placeTexts), textNames(processTexts)
+	h.Place, h.Process, h.Remote = textNames(placeTexts), textNames(processTexts), textNames(remoteTexts)
 }
 
 func names[T any](of []member[T]) []string {

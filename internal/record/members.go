@@ -102,6 +102,7 @@ var headMembers = join(
 	one("stale", func(s *conn.Sample) *uint64 { return &s.Loss.Stale }),
 	one("skipped", func(s *conn.Sample) *uint64 { return &s.Loss.Skipped }),
 	one("missed_ticks", func(s *conn.Sample) *uint64 { return &s.Loss.MissedTicks }),
+	one("dns_full", func(s *conn.Sample) *uint64 { return &s.Loss.DNSFull }),
 	one("totals_full", func(s *conn.Sample) *uint64 { return &s.Loss.TotalsFull }),
 	one("rows_full", func(s *conn.Sample) *uint64 { return &s.Loss.RowsFull }),
 )
@@ -123,7 +124,7 @@ var goneMembers = join(
 	one("serial", func(id *conn.ID) *uint64 { return &id.Serial }),
 )
 
-// text is one part of a Place or Process, which many connections share.
+// text is one part of a Place, Process or Remote, which many connections share.
 type text[T any] struct {
 	name string
 	get  func(*T) string
@@ -145,6 +146,14 @@ var processTexts = []text[conn.Process]{
 	words("exe", func(p *conn.Process) *string { return &p.Exe }),
 	words("cmdline", func(p *conn.Process) *string { return &p.Cmdline }),
 	decimal("holders", func(p *conn.Process) *int { return &p.Holders }),
+}
+
+var remoteTexts = []text[conn.Remote]{
+	words("name", func(r *conn.Remote) *string { return &r.Name }),
+	decimal("name_source", func(r *conn.Remote) *conn.NameSource { return &r.Source }),
+	decimal("asn", func(r *conn.Remote) *uint32 { return &r.ASN }),
+	words("as_org", func(r *conn.Remote) *string { return &r.Org }),
+	words("country", func(r *conn.Remote) *string { return &r.Country }),
 }
 
 type integer interface {

@@ -31,6 +31,9 @@ func inherit(c, known *conn.Conn) {
 	if c.Process == nil {
 		c.Process = known.Process
 	}
+	if !c.Remote.Surer(known.Remote) {
+		c.Remote = known.Remote
+	}
 	fill(&c.Dir, known.Dir)
 	fill(&c.Opened, known.Opened)
 	fill(&c.LastActive, known.LastActive)
@@ -64,7 +67,7 @@ func keepHighest(c, known *conn.Conn) {
 // moved reports whether more than our knowledge of the owner changed.
 func moved(known, c *conn.Conn) bool {
 	was := *known
-	was.Owner, was.Place, was.Process = c.Owner, c.Place, c.Process
+	was.Owner, was.Place, was.Process, was.Remote = c.Owner, c.Place, c.Process, c.Remote
 	was.UID, was.Cgroup, was.Has = c.UID, c.Cgroup, c.Has
 	was.Busy, was.RwndLimited, was.SndbufLimited = c.Busy, c.RwndLimited, c.SndbufLimited // these run on with time
 	return was != *c

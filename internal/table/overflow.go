@@ -103,6 +103,7 @@ func lostSince(before, now conn.Loss) conn.Loss {
 		Stale:       now.Stale - min(now.Stale, before.Stale),
 		Skipped:     now.Skipped - min(now.Skipped, before.Skipped),
 		MissedTicks: now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
+		DNSFull:     now.DNSFull - min(now.DNSFull, before.DNSFull),
 		RowsFull:    now.RowsFull - min(now.RowsFull, before.RowsFull),
 	}
 }

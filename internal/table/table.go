@@ -65,8 +65,8 @@ func New(c Config) *Table {
 	}
 }
 
-// Apply folds one tick into the table. It keeps nothing of s but the Place and
-// Process that its connections point to.
+// Apply folds one tick into the table. It keeps nothing of s but the Place,
+// Process and Remote that its connections point to.
 func (t *Table) Apply(s *conn.Sample) {
 	t.begin(s)
 	t.settle()

@@ -144,10 +144,10 @@ func (m *Model) confirmClose(it *item) {
 func (m *Model) connText(it *item) string {
 	r := it.row
 	b := append([]byte(r.Proto.String()), ' ')
-	b = m.env.appendEnd(b, r.Proto, r.Laddr, r.Lport, 60)
+	b = m.env.appendLocalEnd(b, r, 60)
 	if r.Has&conn.HasRaddr != 0 {
 		b = append(b, " - "...)
-		b = m.env.appendEnd(b, r.Proto, r.Raddr, r.Rport, 60)
+		b = m.env.appendRemoteEnd(b, r, 60)
 	}
 	return string(b)
 }

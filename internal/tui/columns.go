@@ -188,6 +188,9 @@ func addrCell(c *column.Column) cellFunc {
 		if !ok {
 			return append(dst, missing...), dim
 		}
+		if c.Name == "raddr" {
+			return e.appendRemote(dst, it.row), plain
+		}
 		return e.appendHost(dst, conn.AddrFrom(a)), plain
 	}
 }
@@ -217,7 +220,7 @@ func localCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	case w < 2*portWidth:
 		return e.appendPort(append(dst, ':'), it.row.Proto, it.row.Lport), plain
 	}
-	return e.appendEnd(dst, it.row.Proto, it.row.Laddr, it.row.Lport, w), plain
+	return e.appendLocalEnd(dst, it.row, w), plain
 }
 
 func remoteCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
@@ -227,7 +230,7 @@ func remoteCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	case it.row.Has&conn.HasRaddr == 0:
 		return append(dst, missing...), dim
 	}
-	return e.appendEnd(dst, it.row.Proto, it.row.Raddr, it.row.Rport, w), plain
+	return e.appendRemoteEnd(dst, it.row, w), plain
 }
 
 func timeCell(dst []byte, e *env, it *item, _ int) ([]byte, style) {

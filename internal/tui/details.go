@@ -107,10 +107,10 @@ func (d *details) commands(m *Model) []command {
 
 func (d *details) draw(m *Model, p *pen, h int) {
 	e := &m.env
-	b := e.appendEnd(nil, d.row.Proto, d.row.Laddr, d.row.Lport, 60)
+	b := e.appendLocalEnd(nil, d.row, 60)
 	if d.row.Has&conn.HasRaddr != 0 {
 		b = append(b, " - "...)
-		b = e.appendEnd(b, d.row.Proto, d.row.Raddr, d.row.Rport, 60)
+		b = e.appendRemoteEnd(b, d.row, 60)
 	}
 	d.title = "Details  " + d.row.Proto.String() + " " + string(b)
 	if d.gone && !d.past {
@@ -156,10 +156,10 @@ func (d *details) addOthers(m *Model) {
 	n := len(d.others) + d.more
 	d.lines = append(d.lines, textLine{head: fmt.Sprintf("the process' other connections: %d", n)})
 	for _, r := range d.others {
-		b := m.env.appendEnd(nil, r.Proto, r.Laddr, r.Lport, 47)
+		b := m.env.appendLocalEnd(nil, r, 47)
 		if r.Has&conn.HasRaddr != 0 {
 			b = append(b, " - "...)
-			b = m.env.appendEnd(b, r.Proto, r.Raddr, r.Rport, 47)
+			b = m.env.appendRemoteEnd(b, r, 47)
 		}
 		b = append(b, "  "...)
 		b = m.env.units.Append(b, column.Rate, clamp(r.Rate()))

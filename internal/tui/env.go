@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,6 +67,14 @@ func (e *env) appendHost(dst []byte, a conn.Addr) []byte {
 	return ip.AppendTo(dst)
 }
 
+// appendRemote appends the address of r's remote end or its name.
+func (e *env) appendRemote(dst []byte, r *table.Row) []byte {
+	if e.hosts && r.Remote != nil && r.Remote.Name != "" {
+		return appendSafe(dst, []byte(r.Remote.Name), e.ascii)
+	}
+	return e.appendHost(dst, r.Raddr)
+}
+
 // appendPort appends a port or its name.
 func (e *env) appendPort(dst []byte, proto conn.Proto, port uint16) []byte {
 	if port == 0 {
@@ -78,18 +88,24 @@ func (e *env) appendPort(dst []byte, proto conn.Proto, port uint16) []byte {
 	return strconv.AppendUint(dst, uint64(port), 10)
 }
 
-// appendEnd appends address:port in w cells: of what is too long the middle of
-// the address goes, never the port.
-func (e *env) appendEnd(dst []byte, proto conn.Proto, a conn.Addr, port uint16, w int) []byte {
+// appendLocalEnd appends the local address:port of r in w cells.
+func (e *env) appendLocalEnd(dst []byte, r *table.Row, w int) []byte {
+	return e.appendEnd(e.appendHost(dst, r.Laddr), len(dst), r.Proto, r.Lport, w)
+}
+
+// appendRemoteEnd appends the remote address:port of r in w cells.
+func (e *env) appendRemoteEnd(dst []byte, r *table.Row, w int) []byte {
+	return e.appendEnd(e.appendRemote(dst, r), len(dst), r.Proto, r.Rport, w)
+}
+
+// appendEnd appends the port to the address or name that begins at from: of what is
+// too long for w cells the middle of the address goes, never the port.
+func (e *env) appendEnd(dst []byte, from int, proto conn.Proto, port uint16, w int) []byte {
 	e.scratch = e.appendPort(append(e.scratch[:0], ':'), proto, port)
-	from := len(dst)
-	bracket := !a.Is4() && !a.Netip().IsUnspecified()
-	if bracket {
-		dst = append(dst, '[')
-	}
-	dst = e.appendHost(dst, a)
 	room := w - textWidth(e.scratch)
+	bracket := bytes.IndexByte(dst[from:], ':') >= 0 // an IPv6 address
 	if bracket {
+		dst = slices.Insert(dst, from, '[')
 		room--
 	}
 	dst = trimMiddle(dst, from, max(room, 1), e.ascii)

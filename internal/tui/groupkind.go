@@ -34,7 +34,7 @@ func groupKinds() []groupKind {
 			}},
 		{name: "user", field: "user", label: userLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},
-		{name: "remote", field: "raddr", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendHost(dst, r.Raddr) },
+		{name: "remote", field: "raddr", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendRemote(dst, r) },
 			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.Raddr), r.Has&conn.HasRaddr != 0 }},
 		{name: "rport", field: "rport", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendPort(dst, r.Proto, r.Rport) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Rport)}, r.Has&conn.HasRaddr != 0 }},

@@ -93,6 +93,7 @@ func (gr *group) share(r *table.Row) {
 	}
 	gr.sharePlace(r.Place)
 	keep(&s.Process, r.Process)
+	keep(&s.Remote, r.Remote)
 	keep(&s.Reason, r.Reason)
 	s.Ssthresh = 0
 	if s.UID != r.UID || r.Has&conn.HasUID == 0 {

@@ -27,9 +27,9 @@ func treeCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 		}
 		dst = append(dst, branch...)
 		if it.row.Has&conn.HasRaddr == 0 {
-			return e.appendEnd(dst, it.row.Proto, it.row.Laddr, it.row.Lport, w-2), plain
+			return e.appendLocalEnd(dst, it.row, w-2), plain
 		}
-		return e.appendEnd(dst, it.row.Proto, it.row.Raddr, it.row.Rport, w-2), plain
+		return e.appendRemoteEnd(dst, it.row, w-2), plain
 	}
 	fold := "▸ "
 	switch {

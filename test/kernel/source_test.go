@@ -14,6 +14,7 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/enrich"
+	"tcptop/internal/names"
 	"tcptop/internal/probe"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
@@ -102,13 +103,14 @@ func watchSource(t testing.TB, source conn.Source, cfg conn.Config) *watcher {
 }
 
 func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config) {
-	names, rows := enrich.New(enrich.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
+	owners, remotes, rows := enrich.New(enrich.Config{}), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
 	for sample, err := range source(ctx) {
 		if err != nil {
 			w.err = err
 			return
 		}
-		names.Apply(sample)
+		owners.Apply(sample)
+		remotes.Apply(sample)
 		rows.Apply(sample)
 		w.take(sample, rows.Snapshot())
 	}
