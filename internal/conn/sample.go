@@ -23,6 +23,7 @@ type Sample struct {
 	Loss   Loss
 	Totals []OwnerTotal // what Loss hides, summed by owner since tcptop started
 	Last   bool         // the source ends after this sample
+	Reset  bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
 }
 
 // Loss counts what was not seen or not kept since tcptop started. Every field

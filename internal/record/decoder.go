@@ -88,15 +88,17 @@ func (d *Decoder) Tick(b Block) (*conn.Sample, error) {
 	return &d.out, nil
 }
 
-// State returns all that is known as a sample at the time of the tick before, valid
-// until the next call of Tick.
-func (d *Decoder) State() *conn.Sample {
-	d.out = conn.Sample{Conns: d.out.Conns[:0], Closed: d.out.Closed[:0], Gone: d.out.Gone[:0], Totals: append(d.out.Totals[:0], d.before...)}
-	d.fillHead()
-	d.out.Last = false
+// Whole makes the sample that Tick returned last one that needs none before it: its
+// Conns are all that is known.
+func (d *Decoder) Whole() *conn.Sample {
+	d.out.Reset = true
+	d.out.Conns, d.out.Gone = d.out.Conns[:0], d.out.Gone[:0]
 	for _, p := range d.known.all {
+		if p == nil {
+			continue
+		}
 		for i := range p {
-			if p != nil && p[i].live {
+			if p[i].live {
 				d.out.Conns = append(d.out.Conns, p[i].Conn)
 			}
 		}

@@ -1,6 +1,10 @@
 package record
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Format is the version of the format that is written. A reader takes every version
 // up to its own.
@@ -29,6 +33,27 @@ func (h *Header) describe() {
 	h.Format = Format
 	h.Conn, h.Head, h.Total, h.Gone = names(connMembers), names(headMembers), names(totalMembers), names(goneMembers)
 	h.Place, h.Process, h.Remote = textNames(placeTexts), textNames(processTexts), textNames(remoteTexts)
+}
+
+// encode returns the header as JSON.
+func (h *Header) encode() ([]byte, error) {
+	h.describe()
+	return json.Marshal(h)
+}
+
+// parseHeader reads what encode wrote.
+func parseHeader(b []byte) (*Header, error) {
+	h := new(Header)
+	if err := json.Unmarshal(b, h); err != nil {
+		return nil, damaged("header: %v", err)
+	}
+	switch {
+	case h.Format > Format:
+		return nil, fmt.Errorf("written in format %d, which is newer than this program (%d)", h.Format, Format)
+	case h.Format < 1:
+		return nil, damaged("format %d", h.Format)
+	}
+	return h, nil
 }
 
 func names[T any](of []member[T]) []string {

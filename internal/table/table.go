@@ -68,6 +68,9 @@ func New(c Config) *Table {
 // Apply folds one tick into the table. It keeps nothing of s but the Place,
 // Process and Remote that its connections point to.
 func (t *Table) Apply(s *conn.Sample) {
+	if s.Reset {
+		t.restart()
+	}
 	t.begin(s)
 	t.settle()
 	t.catchUp()
@@ -94,6 +97,20 @@ func (t *Table) Snapshot() *Snapshot {
 	s.len = t.shown
 	t.pool.publish(s, t.pages)
 	return s
+}
+
+// restart forgets every row: what comes is a first tick.
+func (t *Table) restart() {
+	for _, p := range t.pages {
+		if p != nil {
+			t.pool.retire(p)
+		}
+	}
+	clear(t.pages)
+	clear(t.carried)
+	t.pages, t.touched, t.idle, t.vacant = t.pages[:0], t.touched[:0], t.idle[:0], t.vacant[:0]
+	t.next, t.guess, t.last, t.shown = 0, 0, 0, 0
+	t.over, t.tick = overflow{}, tick{}
 }
 
 func (t *Table) begin(s *conn.Sample) {

@@ -148,3 +148,29 @@ func churn(rng *rand.Rand, n int) *conn.Sample {
 	}
 	return s
 }
+
+// TestReset starts over in the middle, as a recording does after a gap; the clock may
+// go back with it.
+func TestReset(t *testing.T) {
+	tb := table.New(table.Config{})
+	tb.Apply(at(0, tcp(1, 10, 10), tcp(2, 20, 20)))
+	tb.Apply(at(1, tcp(1, 1010, 10)))
+	before := tb.Snapshot()
+	again := at(-100, tcp(2, 5000, 20), tcp(3, 1, 1))
+	again.Reset = true
+	tb.Apply(again)
+	after := tb.Snapshot()
+	if diff := cmp.Diff([]line{
+		{Cookie: 2, State: conn.Established, Rx: 5000, Tx: 20},
+		{Cookie: 3, State: conn.Established, Rx: 1, Tx: 1},
+	}, lines(after)); diff != "" || !after.First || after.Len() != 2 {
+		t.Errorf("after the reset (-want +got):\n%s", diff)
+	}
+	tb.Apply(at(-99, tcp(3, 101, 1)))
+	if got := lines(tb.Snapshot())[1]; got.RxRate != 100 {
+		t.Errorf("a second later: %+v", got)
+	}
+	if got := lines(before); len(got) != 2 || got[0].RxRate != 1000 {
+		t.Errorf("the snapshot from before changed: %+v", got)
+	}
+}

@@ -1,0 +1,327 @@
+package record
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"tcptop/internal/conn"
+)
+
+// library is where tapes come from, in the order of time: a Reader or a History.
+type library interface {
+	tapes() (from, to int) // numbers; those below from are gone
+	bounds(n int) (first, last int64)
+	open(n int) (*tape, error)
+	lost(Gap)
+}
+
+// Gap is a time of which there is no tick.
+type Gap struct {
+	From, To time.Time // the ticks on both sides; zero where there is none
+	Ticks    uint64    // how many; 0 is not known
+	What     string    // happened
+}
+
+// What happened.
+const (
+	GapDamaged = "damaged"
+	GapMissing = "missing"
+	GapStopped = "the recorder did not run"
+)
+
+// Cursor moves over the ticks of a recording. It is for one goroutine.
+type Cursor struct {
+	lib  library
+	n    int // number of the tape
+	tape *tape
+	pos  int // the next mark
+	dec  *Decoder
+
+	valid bool   // the decoder knows all before tick next
+	next  uint64 // number of the tick
+
+	given   bool // a sample was given since the last jump
+	session string
+	here    place  // of the tick given last
+	seq     uint64 // of that tick
+	time    int64
+	why     string // what went wrong since
+}
+
+// place is where a tick is.
+type place struct{ tape, pos int }
+
+func (p place) before(q place) bool { return p.tape < q.tape || p.tape == q.tape && p.pos < q.pos }
+
+func newCursor(lib library) *Cursor {
+	from, _ := lib.tapes()
+	return &Cursor{lib: lib, n: from - 1}
+}
+
+// Close lets go of the file at hand.
+func (c *Cursor) Close() {
+	if c.tape != nil {
+		c.tape.close()
+		c.tape = nil
+	}
+}
+
+// Time is that of the tick given last.
+func (c *Cursor) Time() time.Time { return time.Unix(0, c.time).UTC() }
+
+// Next returns the next tick, valid until the next call of a method. The first one
+// after a jump or a gap has Reset set. The error is io.EOF at the end.
+func (c *Cursor) Next() (*conn.Sample, error) {
+	s, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	return c.give(s), nil
+}
+
+// give returns s, whole where the one before was not given, and says what is missing
+// in between.
+func (c *Cursor) give(s *conn.Sample) *conn.Sample {
+	session, seq := c.tape.header.Session, c.next-1
+	if !c.given || session != c.session || seq != c.seq+1 {
+		s = c.dec.Whole()
+	}
+	if c.given {
+		g := Gap{From: time.Unix(0, c.time).UTC(), To: s.Time}
+		switch {
+		case session != c.session:
+			g.What = GapStopped
+		case seq != c.seq+1:
+			g.Ticks, g.What = seq-c.seq-1, GapMissing
+		}
+		if c.why != "" {
+			g.What = c.why
+		}
+		if g.What != "" && s.Reset {
+			c.lib.lost(g)
+		}
+	}
+	c.given, c.session, c.seq, c.time, c.why = true, session, seq, s.Time.UnixNano(), ""
+	c.here = place{c.n, c.pos - 1}
+	return s
+}
+
+// read decodes up to the next tick that can be.
+func (c *Cursor) read() (*conn.Sample, error) {
+	for {
+		if c.tape != nil && c.pos >= len(c.tape.marks) && c.tape.more != nil {
+			c.tape.marks = c.tape.more()
+		}
+		if c.tape == nil || c.pos >= len(c.tape.marks) {
+			if err := c.turn(c.n + 1); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		m := &c.tape.marks[c.pos]
+		c.pos++
+		switch {
+		case m.kind == KindKey && m.first:
+			c.valid, c.next = true, m.seq
+		case m.kind == KindTick && (!c.valid || m.seq != c.next):
+			c.valid = false
+			continue
+		case m.kind == KindKey && !c.valid:
+			continue
+		case m.kind != KindKey && m.kind != KindTick:
+			c.broken()
+			continue
+		}
+		b, err := c.tape.load(m)
+		if err != nil {
+			c.broken()
+			continue
+		}
+		if m.kind == KindKey {
+			if c.dec.Key(b) != nil {
+				c.broken()
+			}
+			continue
+		}
+		s, err := c.dec.Tick(b)
+		if err != nil {
+			c.broken()
+			continue
+		}
+		if s != nil {
+			c.next++
+			return s, nil
+		}
+	}
+}
+
+// broken notes that what follows can't be decoded before the next key frame.
+func (c *Cursor) broken() { c.valid, c.why = false, GapDamaged }
+
+// turn opens tape n, or the next one that can be opened.
+func (c *Cursor) turn(n int) error {
+	from, to := c.lib.tapes()
+	for n = max(n, from); n < to; n++ {
+		t, err := c.lib.open(n)
+		if err != nil {
+			c.broken()
+			continue
+		}
+		dec, err := NewDecoder(t.header)
+		if err != nil {
+			t.close()
+			return err
+		}
+		c.Close()
+		c.n, c.tape, c.pos, c.dec, c.valid = n, t, 0, dec, false
+		return nil
+	}
+	if c.given && c.why != "" {
+		c.lib.lost(Gap{From: c.Time(), What: c.why})
+		c.why = ""
+	}
+	return io.EOF
+}
+
+// Go moves to the last tick at or before t, or to the first one of all, and gives
+// apply what it takes to show that tick with its rates: the tick before as a whole, if
+// there is one, and the tick itself. Where that can't be decoded it is the next that can.
+func (c *Cursor) Go(t time.Time, apply func(*conn.Sample)) error {
+	p, err := c.find(t.UnixNano())
+	if err != nil {
+		return err
+	}
+	return c.show(p, apply)
+}
+
+// Step moves n ticks forth, or back if n is negative, and gives apply what Go does; the
+// samples that forth leads over, too. The error is io.EOF where there is no such tick.
+func (c *Cursor) Step(n int, apply func(*conn.Sample)) error {
+	if n >= 0 {
+		for range n {
+			s, err := c.Next()
+			if err != nil {
+				return err
+			}
+			apply(s)
+		}
+		return nil
+	}
+	if !c.given {
+		return io.EOF
+	}
+	p := c.here
+	for range -n {
+		before, err := c.prior(p)
+		if err != nil {
+			return err
+		}
+		p = before
+	}
+	return c.show(p, apply)
+}
+
+// show gives apply the tick at p and the one before.
+func (c *Cursor) show(p place, apply func(*conn.Sample)) error {
+	from, err := c.prior(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err != nil {
+		from = p
+	}
+	s, err := c.reach(from)
+	for err == nil {
+		apply(s)
+		if !c.here.before(p) {
+			return nil
+		}
+		s, err = c.Next()
+	}
+	return err
+}
+
+// reach decodes the tick at p, or the next one that can be, as a whole.
+func (c *Cursor) reach(p place) (*conn.Sample, error) {
+	if err := c.load(p.tape); err != nil {
+		return nil, err
+	}
+	c.pos = p.pos
+	for c.pos > 0 && !(c.tape.marks[c.pos].kind == KindKey && c.tape.marks[c.pos].first) {
+		c.pos--
+	}
+	c.given, c.valid, c.why = false, false, ""
+	for {
+		s, err := c.read()
+		if err != nil {
+			return nil, err
+		}
+		if at := (place{c.n, c.pos - 1}); !at.before(p) {
+			return c.give(s), nil
+		}
+	}
+}
+
+// load makes tape n the one at hand.
+func (c *Cursor) load(n int) error {
+	if c.tape != nil && c.n == n {
+		if c.tape.more != nil {
+			c.tape.marks = c.tape.more()
+		}
+		return nil
+	}
+	if err := c.turn(n); err != nil {
+		return err
+	}
+	if c.n != n {
+		return damaged("no tick there")
+	}
+	return nil
+}
+
+// find returns the last tick at or before t, or the first one.
+func (c *Cursor) find(t int64) (place, error) {
+	from, to := c.lib.tapes()
+	n := from
+	for i := from; i < to; i++ {
+		if first, _ := c.lib.bounds(i); first <= t {
+			n = i
+		}
+	}
+	for ; n < to; n++ {
+		if c.load(n) != nil {
+			continue
+		}
+		p := place{n, -1}
+		for i, m := range c.tape.marks {
+			if m.kind == KindTick && m.last && (m.time <= t || p.pos < 0) {
+				p.pos = i
+			}
+		}
+		if p.pos >= 0 {
+			return p, nil
+		}
+	}
+	return place{}, io.EOF
+}
+
+// prior returns the tick before p, or io.EOF.
+func (c *Cursor) prior(p place) (place, error) {
+	from, _ := c.lib.tapes()
+	for n := p.tape; n >= from; n-- {
+		if c.load(n) != nil {
+			continue
+		}
+		i := p.pos - 1
+		if n != p.tape {
+			i = len(c.tape.marks) - 1
+		}
+		for ; i >= 0; i-- {
+			if m := &c.tape.marks[i]; m.kind == KindTick && m.last {
+				return place{n, i}, nil
+			}
+		}
+	}
+	return place{}, io.EOF
+}
