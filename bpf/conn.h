@@ -110,7 +110,26 @@ struct conn {
 	char comm[16];
 	__u32 cc;           /* congestion control's key, see tt_cc; 0 is none */
 	__u32 delivered_ce; /* segments that arrived with a mark of congestion */
-	__u8 ca_state, probes, room[6];
+	__u8 ca_state, probes;
+	__u16 pass;    /* the pass over open files that last saw its owner hold it, PASS_TAKEN; 0 is none yet */
+	__u16 holders; /* processes that held it then; written by user space after each pass */
+	__u8 room[2];
+};
+
+/* With the pass in which a connection got the owner that it has. */
+#define PASS_TAKEN 0x8000
+
+/* A process that holds a socket and is not its owner. For a UDP socket, slot is NO_SLOT and tgid 0. */
+#define NO_SLOT 0xffffffffu
+struct holder {
+	__u64 cookie;
+	__u32 slot, tgid;
+};
+
+/* A process, as a list of who holds a socket names it. */
+struct task {
+	__u32 tgid, pid_start;
+	char comm[16];
 };
 
 /* The names behind the keys of congestion controls. */

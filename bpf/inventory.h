@@ -2,7 +2,9 @@
 /* What was there before tcptop, and whose it is. */
 #pragma once
 
-volatile bool list_udp; /* the owners' pass also lists the cookies of UDP sockets */
+volatile bool list_udp;      /* the owners' pass also lists the cookies of UDP sockets */
+volatile bool owners_let_go; /* this pass repeats one: who was not seen then no longer holds what was theirs */
+volatile __u64 holders_of;   /* the cookie of the socket that tt_holders lists for */
 
 static __always_inline void write_mini(struct seq_file *seq, struct sock_common *k, __u8 state, struct conn *listener)
 {
@@ -25,6 +27,15 @@ static __always_inline void write_mini(struct seq_file *seq, struct sock_common 
 	bpf_seq_write(seq, &m, sizeof(m));
 }
 
+/* One of the kernel's own sockets has no file, which every other has from when it is made or accepted. */
+static __always_inline void mark_kernel(__u32 slot, struct sock *sk, struct tcp_sock *tp)
+{
+	struct conn *c = conn_at(slot);
+
+	if (c && !owned(c) && of_kernel(sk, tp) && sk->sk_socket && !BPF_CORE_READ(sk, sk_socket, file))
+		c->bits |= BIT_KERNEL;
+}
+
 /*
  * Why this iterator: it alone sees sockets that no process holds: orphans in their
  * last states, connections not yet accepted, time-wait and syn-recv sockets. One
@@ -39,6 +50,7 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 	struct tcp_request_sock *rq;
 	struct tcp_sock *tp;
 	__u64 cookie;
+	long slot;
 
 	if (!k)
 		return 0;
@@ -60,8 +72,11 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 	if (!tp || k->skc_state == TCP_CLOSE)
 		return 0;
 	cookie = bpf_get_socket_cookie(k);
-	if (find_slot(cookie) < 0) /* nothing changes meanwhile: the iterator holds the socket's lock */
-		track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0);
+	slot = find_slot(cookie);
+	if (slot < 0) /* nothing changes meanwhile: the iterator holds the socket's lock */
+		slot = track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0);
+	if (slot >= 0)
+		mark_kernel(slot, (struct sock *)tp, tp);
 	return 0;
 }
 
@@ -90,16 +105,110 @@ static __always_inline long adopt(struct sock *sk, __u64 cookie)
 	return slot;
 }
 
+/* The next sweep names this slot: what is known of its owner has changed. */
+static __always_inline void renew(__u32 slot)
+{
+	struct hot *h = hot_at(slot);
+
+	if (!h)
+		return;
+	h->stamp = 0;
+	h->again = 1;
+}
+
+/* systemd keeps the sockets of the services that it starts, for the next one (sd_listen_fds(3)). */
+static __always_inline bool keeps_for_others(const char *comm)
+{
+	return __builtin_memcmp(comm, "systemd", 8) == 0;
+}
+
+/*
+ * Is a process that holds a connection to be its owner instead of the one that is? Of
+ * several that hold one that was nobody's the oldest, which the others inherited it from.
+ */
+static __always_inline bool takes(struct conn *c, struct task_struct *t, const char *comm, bool seen)
+{
+	if (!owned(c))
+		return true;
+	if (c->bits & BIT_KERNEL)
+		return false;
+	if (keeps_for_others(c->comm))
+		return !keeps_for_others(comm);
+	if (seen)
+		return (c->pass & PASS_TAKEN) && start_of(t) < c->pid_start && !keeps_for_others(comm);
+	return owners_let_go;
+}
+
+/* Notes that a process holds a connection. */
+static __always_inline void held(struct seq_file *seq, __u32 slot, struct conn *c, struct task_struct *t)
+{
+	struct holder h = {.cookie = c->cookie, .slot = slot};
+	bool seen = (c->pass & ~PASS_TAKEN) == owners_pass;
+	char comm[16];
+
+	bpf_probe_read_kernel(comm, sizeof(comm), t->group_leader->comm);
+	if (owns(c, t)) {
+		if (__builtin_memcmp(c->comm, comm, sizeof(comm))) { /* it runs another program now */
+			__builtin_memcpy(c->comm, comm, sizeof(comm));
+			renew(slot);
+		}
+		if (!c->pass) {
+			c->holders = 1;
+			renew(slot);
+		}
+		if (!seen)
+			c->pass = owners_pass;
+		return;
+	}
+	h.tgid = t->tgid;
+	if (takes(c, t, comm, seen)) {
+		h.tgid = seen ? c->tgid : 0;
+		set_owner(c, t, OWNER_FILES);
+		if (!c->pass)
+			c->holders = 1;
+		c->pass = owners_pass | PASS_TAKEN;
+		renew(slot);
+	}
+	if (h.tgid)
+		bpf_seq_write(seq, &h, sizeof(h));
+}
+
+/* The socket of a file; NULL if it is none of the internet's. */
+static __always_inline struct sock *sock_of(struct file *f)
+{
+	struct socket *socket = bpf_sock_from_file(f);
+	struct sock *sk = socket ? socket->sk : NULL;
+
+	if (!sk || (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return NULL;
+	return sk;
+}
+
+/*
+ * The cookie of the TCP socket behind an MPTCP one: its first subflow, which no file
+ * leads to. What lies there is only read, so one older than tcptop has its slot from
+ * the other iterator.
+ */
+static __always_inline __u64 first_cookie(struct sock *sk)
+{
+	struct sock *first;
+
+	if (!bpf_core_type_exists(struct mptcp_sock))
+		return 0;
+	first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+	return first ? BPF_CORE_READ(first, __sk_common.skc_cookie.counter) : 0;
+}
+
 /*
  * Why this iterator: it walks every process' files in one pass, whatever network
  * namespace their sockets are in, without /proc and without stopping anybody (5.8).
+ * It holds the file, so a slot stays its socket's meanwhile.
  */
 SEC("iter/task_file")
 int tt_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct file *f = ctx->file;
-	struct socket *socket;
 	struct conn *c;
 	struct sock *sk;
 	__u64 cookie;
@@ -107,27 +216,53 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 
 	if (!t || !f)
 		return 0;
-	socket = bpf_sock_from_file(f);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+	sk = sock_of(f);
+	if (!sk)
 		return 0;
 	if (sk->sk_protocol == IPPROTO_UDP && list_udp) {
-		cookie = bpf_get_socket_cookie(sk);
-		bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
+		struct holder h = {.cookie = bpf_get_socket_cookie(sk), .slot = NO_SLOT};
+
+		bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
 		return 0;
 	}
-	if (sk->sk_protocol != IPPROTO_TCP)
+	own_tgid = bpf_get_current_pid_tgid() >> 32;
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		cookie = bpf_get_socket_cookie(sk);
+		slot = find_slot(cookie);
+		if (slot < 0)
+			slot = adopt(sk, cookie);
+	} else if (sk->sk_protocol == IPPROTO_MPTCP) {
+		slot = find_slot(first_cookie(sk));
+	} else {
 		return 0;
-	cookie = bpf_get_socket_cookie(sk);
-	slot = find_slot(cookie);
-	if (slot < 0)
-		slot = adopt(sk, cookie);
-	if (slot < 0)
+	}
+	c = slot < 0 ? NULL : conn_at(slot);
+	if (c)
+		held(ctx->meta->seq, slot, c, t);
+	return 0;
+}
+
+/* Why this iterator: as above; it lists the processes that hold one socket, when a person asks for them. */
+SEC("iter/task_file")
+int tt_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct file *f = ctx->file;
+	struct task who = {};
+	struct sock *sk;
+	__u64 cookie;
+
+	if (!t || !f)
 		return 0;
-	c = conn_at(slot);
-	if (c && !owned(c))
-		set_owner(c, t, OWNER_FILES);
+	sk = sock_of(f);
+	if (!sk)
+		return 0;
+	cookie = sk->sk_protocol == IPPROTO_MPTCP ? first_cookie(sk) : cookie_of(sk);
+	if (!cookie || cookie != holders_of)
+		return 0;
+	who.tgid = t->tgid;
+	who.pid_start = start_of(t);
+	bpf_probe_read_kernel(who.comm, sizeof(who.comm), t->group_leader->comm);
+	bpf_seq_write(ctx->meta->seq, &who, sizeof(who));
 	return 0;
 }

@@ -60,6 +60,7 @@ enum special_kfunc_type { KF_bpf_rdonly_cast };
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
 #define MSG_PEEK 0x2
 #define MSG_MORE 0x8000
 #define MSG_ERRQUEUE 0x2000
@@ -184,6 +185,13 @@ struct sock_common {
 	struct sock *skc_listener;
 };
 
+struct file;
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
@@ -194,6 +202,7 @@ struct sock {
 	unsigned long sk_lingertime;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
+	__u8 sk_kern_sock : 1;
 	kuid_t sk_uid;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
@@ -273,6 +282,11 @@ struct tcp_sock {
 	__u8 ecn_flags;
 	__u8 rate_app_limited : 1;
 	__u8 is_cwnd_limited : 1;
+	bool is_mptcp; /* with CONFIG_MPTCP */
+};
+
+struct mptcp_sock {
+	struct sock *first;
 };
 
 struct udp_sock {
@@ -310,12 +324,6 @@ struct task_struct {
 	__u64 start_boottime;
 	char comm[16];
 };
-
-struct socket {
-	struct sock *sk;
-};
-
-struct file;
 
 struct msghdr {
 	void *msg_name;

@@ -131,7 +131,7 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 	c->cookie = cookie;
 	c->start_ns = start_ns;
 	if (source)
-		own_slot(slot, source);
+		own_slot(slot, source, of_kernel(sk, tp));
 	copy_identity(c, sk);
 	if (state == TCP_LISTEN)
 		copy_listener(c, sk);
@@ -170,7 +170,7 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 	c->cookie = cookie;
 	c->gen = gen;
 	c->start_ns = bpf_ktime_get_ns();
-	own_slot(slot, OWNER_CONNECT);
+	own_slot(slot, OWNER_CONNECT, of_kernel(sk, tp));
 	copy_identity(c, sk);
 	copy_cc(c, tp);
 	c->state = state;
@@ -182,7 +182,7 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 }
 
 /* Keeps for the last row what a slot would have kept. The owner is taken from current if source says so. */
-static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, __u8 bits, __u64 start_ns)
+static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, __u8 bits, __u64 start_ns, bool kernel)
 {
 	struct late_owner fresh = {}, *l = bpf_map_lookup_elem(&tt_late, &cookie);
 
@@ -198,15 +198,27 @@ static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, _
 	if (source != OWNER_NONE && l->source == OWNER_NONE) {
 		struct task_struct *t = bpf_get_current_task_btf();
 
+		if (kernel)
+			l->bits |= BIT_KERNEL;
+		if (kernel || (t->flags & PF_KTHREAD))
+			return;
 		l->source = source;
 		bpf_probe_read_kernel(l->comm, sizeof(l->comm), t->group_leader->comm);
-		if (t->flags & PF_KTHREAD) {
-			l->bits |= BIT_KERNEL;
-		} else {
-			l->tgid = t->tgid;
-			l->pid_start = t->group_leader->start_boottime / 10000000;
-		}
+		l->tgid = t->tgid;
+		l->pid_start = start_of(t);
 	}
+}
+
+/*
+ * Current shuts a connection down. If it does so both ways it closes it, as the last
+ * that holds it: whoever was thought to be its owner has given it away since.
+ */
+static __always_inline void closes(__u32 slot, struct conn *c, struct sock *sk, struct tcp_sock *tp)
+{
+	if (!owned(c))
+		own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT, of_kernel(sk, tp));
+	else if (c->tgid && sk->sk_shutdown == SHUTDOWN_MASK)
+		own_slot(slot, OWNER_ACCEPT, false);
 }
 
 /* A connection has ended: its counters are final. */
@@ -237,8 +249,8 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
 	h = hot_at(slot);
 	if (!c || !h || h->phase != PHASE_OPEN)
 		return;
-	if (!owned(c) && closing_here(sk))
-		own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+	if (closing_here(sk) && !(c->bits & (BIT_FIN_LOCAL | BIT_FIN_REMOTE)))
+		closes(slot, c, sk, tp);
 	if (owned(c)) {
 		h->phase = PHASE_DONE;
 		note_end(c, sk, tp, last);
@@ -265,18 +277,20 @@ static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8
 	__u8 dir = state == TCP_SYN_SENT ? DIR_OUT : accepted ? DIR_IN : DIR_UNKNOWN;
 	__u8 bits = state == TCP_FIN_WAIT1 ? BIT_FIN_LOCAL : state == TCP_LAST_ACK ? BIT_FIN_REMOTE : 0;
 	__u64 start_ns = connects || accepted ? bpf_ktime_get_ns() : 0;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool kernel = tp && of_kernel(sk, tp);
 	long slot;
 
 	if (start_ns) {
 		if (track(sk, cookie, old, state, source, start_ns) < 0)
-			remember_late(cookie, source, dir, bits, start_ns);
+			remember_late(cookie, source, dir, bits, start_ns, kernel);
 		return -1;
 	}
 	if (!claim(cookie))
 		return await_slot(cookie);
 	slot = find_slot(cookie);
 	if (slot < 0 && track(sk, cookie, old, state, source, 0) < 0)
-		remember_late(cookie, source, dir, bits, 0);
+		remember_late(cookie, source, dir, bits, 0, kernel);
 	unclaim(cookie);
 	return slot;
 }

@@ -5,6 +5,9 @@
 const volatile __u32 cfg_slots;      /* slots in the table */
 const volatile __u32 cfg_index_mask; /* buckets of the index, less one */
 
+volatile __u16 owners_pass; /* the number of the pass over open files that runs now; 0 is none */
+volatile __u32 own_tgid;    /* who runs it */
+
 void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 /*
@@ -84,28 +87,58 @@ static __always_inline bool owned(const struct conn *c)
 	return c->tgid || (c->bits & BIT_KERNEL);
 }
 
+/*
+ * Is this one of the kernel's own sockets, such as those of its file systems? Whoever is
+ * current when it is used has nothing to do with it. The subflows of an MPTCP socket are
+ * made in the same way (mptcp_subflow_create_socket), but are the process' that has it.
+ */
+static __always_inline bool of_kernel(struct sock *sk, struct tcp_sock *tp)
+{
+	return BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) && !(bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp);
+}
+
+/* When a process started, since boot in 1/100 s. */
+static __always_inline __u32 start_of(struct task_struct *t)
+{
+	return t->group_leader->start_boottime / 10000000;
+}
+
 static __always_inline void set_owner(struct conn *c, struct task_struct *t, __u8 source)
 {
-	struct task_struct *leader = t->group_leader;
-
 	c->owner_source = source;
-	bpf_probe_read_kernel(c->comm, sizeof(c->comm), leader->comm);
-	if (t->flags & PF_KTHREAD) {
-		c->bits |= BIT_KERNEL;
-		return;
-	}
-	c->pid_start = leader->start_boottime / 10000000;
+	bpf_probe_read_kernel(c->comm, sizeof(c->comm), t->group_leader->comm);
+	c->pid_start = start_of(t);
 	c->tgid = t->tgid;
 }
 
-/* Makes current the owner of a slot. */
-__noinline int own_slot(__u32 slot, __u8 source)
+static __always_inline bool owns(const struct conn *c, struct task_struct *t)
 {
+	return c->tgid == (__u32)t->tgid && c->pid_start == start_of(t);
+}
+
+/*
+ * Makes current the owner of a slot, whose socket is of_kernel or not. Its threads are
+ * the process, those that the kernel made for it too (io_uring's). A kernel thread only
+ * puts away what processes have left (delayed_fput, io_ring_exit_work, unix_gc) and
+ * tells nothing of them. Nor do we, for whom a pass holds one file after the other.
+ */
+__noinline int own_slot(__u32 slot, __u8 source, bool kernel)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
 	struct conn *c = conn_at(slot);
 
 	if (!c)
 		return -1;
-	set_owner(c, bpf_get_current_task_btf(), source);
+	if (kernel && (source == OWNER_CONNECT || (t->flags & PF_KTHREAD))) {
+		c->bits |= BIT_KERNEL;
+		c->owner_source = source;
+		return 0;
+	}
+	if ((t->flags & PF_KTHREAD) || (owners_pass && (__u32)t->tgid == own_tgid))
+		return 0;
+	if (owns(c, t)) /* and may have run another program since */
+		source = c->owner_source;
+	set_owner(c, t, source);
 	return 0;
 }
 

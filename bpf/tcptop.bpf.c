@@ -31,6 +31,8 @@ const struct closed *type_closed __attribute__((unused));
 const struct mini *type_mini __attribute__((unused));
 const struct dns_message *type_dns_message __attribute__((unused));
 const struct sweep_args *type_sweep_args __attribute__((unused));
+const struct holder *type_holder __attribute__((unused));
+const struct task *type_task __attribute__((unused));
 
 /*
  * Why this hook: every TCP state change passes here, whoever causes it, on every
@@ -40,6 +42,7 @@ const struct sweep_args *type_sweep_args __attribute__((unused));
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 {
+	struct tcp_sock *tp;
 	struct conn *c;
 	struct hot *h;
 	__u64 cookie;
@@ -65,9 +68,10 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 		slot = opened(sk, cookie, oldstate, newstate);
 	if (slot < 0)
 		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
 	c = conn_at(slot);
 	h = hot_at(slot);
-	if (!c || !h)
+	if (!tp || !c || !h)
 		return 0;
 	if (h->phase != PHASE_OPEN) {
 		if (newstate == TCP_SYN_SENT || newstate == TCP_LISTEN)
@@ -83,14 +87,12 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	case TCP_FIN_WAIT1:
 		/* only close(), shutdown() and exit lead here, in the process' own context */
 		c->bits |= BIT_FIN_LOCAL;
-		if (!owned(c))
-			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		closes(slot, c, sk, tp);
 		break;
 	case TCP_LAST_ACK:
 		/* likewise, after the peer's FIN */
 		c->bits |= BIT_FIN_REMOTE;
-		if (!owned(c))
-			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+		closes(slot, c, sk, tp);
 		break;
 	}
 	c->state = newstate;
@@ -135,7 +137,7 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 		__u8 last = c->last_state;
 
 		if (closing_here(sk))
-			own_slot(slot, c->dir == DIR_OUT ? OWNER_CONNECT : OWNER_ACCEPT);
+			closes(slot, c, sk, tp);
 		if (__sync_val_compare_and_swap(&h->phase, PHASE_PENDING, PHASE_DONE) == PHASE_PENDING) {
 			report_closed(c, sk, tp, cookie, last);
 		}

@@ -26,13 +26,8 @@ func ownerFields() []Column {
 			Help: "Name of the socket's user id.",
 			Text: text(user)},
 		{Name: "owners", Title: "OWNERS", Kind: Count, Width: 6,
-			Help: "How many processes hold the socket open.",
-			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
-				if r.Process == nil || r.Process.Holders <= 0 {
-					return 0, false
-				}
-				return int64(r.Process.Holders), true
-			}},
+			Help: "How many processes held the socket open when last looked; missing for UDP and until a first look.",
+			Num:  num(conn.HasHolders, func(c *conn.Conn) int64 { return int64(c.Holders) })},
 		{Name: "owner_source", Title: "OWNERSRC", Kind: Text, Width: 8, Values: names(conn.OwnerConnect),
 			Help: "How the owner is known: seen at connect or listen, seen at work on the accepted connection, from the kernel's list of open files, from /proc.",
 			Text: text(func(r *table.Row) string { return r.Owner.Source.String() })},

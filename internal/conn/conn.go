@@ -88,6 +88,7 @@ const (
 	HasCgroup                   // Cgroup
 	HasSettings                 // MSS, CC, Cwnd, Ssthresh, PacingRate
 	HasRcvWnd                   // RcvWnd
+	HasHolders                  // Holders
 )
 
 // Owner is the process that a connection belongs to. PID 0 means not known.
@@ -117,7 +118,6 @@ type Place struct {
 type Process struct {
 	Exe     string
 	Cmdline string
-	Holders int // how many processes hold the socket; 0 is not known
 }
 
 // Task is one process as /proc describes it now. Texts are empty where nothing is
@@ -146,6 +146,7 @@ type Conn struct {
 	UID          uint32
 	Cgroup       uint64 // id in the cgroup2 hierarchy
 	Owner        Owner
+	Holders      uint16   // how many processes held the socket when last looked
 	Place        *Place   // nil until enriched
 	Process      *Process // nil until enriched
 	Remote       *Remote  // nil where nothing is known of the remote address

@@ -24,6 +24,10 @@ const (
 const hasTCP = conn.HasBytes | conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasUID |
 	conn.HasRaddr | conn.HasCgroup | conn.HasSettings | conn.HasRcvWnd
 
+// kernelName is what the kernel's own sockets are shown under: which of its threads uses
+// one says nothing.
+var kernelName = conn.MakeName("kernel")
+
 // decodeConn fills c from a slot. It allocates nothing.
 func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 	*c = conn.Conn{
@@ -49,9 +53,18 @@ func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 		Ifindex: s.Ifindex,
 		Opened:  int64(s.StartNs),
 	}
+	if c.Owner.Kernel {
+		c.Owner.Comm = kernelName
+	}
 	if c.State == conn.Listen || c.Dir == conn.DirListen {
 		c.Has = conn.HasUID | conn.HasCgroup | conn.HasBacklog | conn.HasDrops
 		c.Backlog, c.BacklogMax, c.Drops = s.RecvQueue, s.SendQueue, s.Unsent
+	}
+	if s.Pass != 0 {
+		c.Has |= conn.HasHolders
+		c.Holders = s.Holders
+	}
+	if c.Has&conn.HasBytes == 0 {
 		return
 	}
 	c.TxBytes = s.BytesSent - s.BytesRetrans
@@ -177,6 +190,9 @@ func decodeFlow(c *conn.Conn, f *tcptopFlow) {
 		TxPackets: f.TxPackets,
 		RxPackets: f.RxPackets,
 	}
+	if c.Owner.Kernel {
+		c.Owner.Comm = kernelName
+	}
 	if f.Rport != 0 {
 		c.Has |= conn.HasRaddr
 	}
@@ -186,7 +202,7 @@ func decodeFlow(c *conn.Conn, f *tcptopFlow) {
 func decodeMini(c *conn.Conn, m *tcptopMini) {
 	*c = conn.Conn{
 		ID:    conn.ID{Cookie: m.Cookie},
-		Has:   conn.HasRaddr,
+		Has:   conn.HasRaddr | conn.HasHolders, // no process has one
 		Proto: conn.TCP,
 		State: conn.State(m.State),
 		Laddr: m.Laddr,

@@ -30,7 +30,9 @@ var tcpTier = tier{
 var (
 	ownersPass = hook{"tt_owners", "connections older than tcptop, and owners of accepted ones before they close"}
 	tcpPass    = hook{"tt_inventory", "sockets that no process holds: time-wait, syn-recv and orphans"}
-	passes     = []hook{ownersPass, tcpPass}
+	// holdersPass only answers Probe.Holders.
+	holdersPass = hook{"tt_holders", "which processes hold a socket beside its owner"}
+	passes      = []hook{ownersPass, tcpPass, holdersPass}
 )
 
 // udpTiers count UDP; the first that this kernel takes is used.

@@ -19,10 +19,12 @@ import (
 
 // costShare bounds what repeated passes over the host cost: after one that took t of
 // CPU time the next waits for costShare times t, so they take at most one percent of
-// a core. Whoever looks for an owner is not kept waiting longer than ownersPause.
+// a core. Whoever looks for an owner is not kept waiting longer than ownersPause. Where
+// nobody does, what is known of owners is looked over after checkPause.
 const (
 	costShare   = 100
 	ownersPause = int64(5 * time.Second)
+	checkPause  = int64(5 * time.Second)
 )
 
 // threadsEvery is how often a pass also looks for namespaces that only a thread is in.
@@ -31,12 +33,15 @@ const threadsEvery = 8
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
 type inventory struct {
-	listUDP *ebpf.Variable
-	owners  *link.Iter // nil where there is none
-	tcp     *link.Iter // likewise
-	buf     []byte
+	vars   map[string]*ebpf.Variable
+	owners *link.Iter // nil where there is none
+	tcp    *link.Iter // likewise
+	buf    []byte
+	pass   uint16         // number of the last pass over open files
+	held   []tcptopHolder // what it found that owners don't
 
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
+	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
@@ -57,9 +62,9 @@ type sighting struct {
 	owned bool
 }
 
-func newInventory(listUDP *ebpf.Variable, owners, tcp *link.Iter) *inventory {
+func newInventory(vars map[string]*ebpf.Variable, owners, tcp *link.Iter) *inventory {
 	return &inventory{
-		listUDP:    listUDP,
+		vars:       vars,
 		owners:     owners,
 		tcp:        tcp,
 		buf:        make([]byte, 64<<10),
@@ -72,25 +77,56 @@ func newInventory(listUDP *ebpf.Variable, owners, tcp *link.Iter) *inventory {
 // ownersDue reports whether the pass over all processes' files may run again.
 func (v *inventory) ownersDue(now int64) bool { return now >= v.nextOwners }
 
+// checkDue reports whether it has to, though nobody looks for an owner.
+func (v *inventory) checkDue(now int64) bool { return now >= v.nextCheck }
+
 // runOwners walks every process' files: sockets without an owner get one, unknown
-// sockets a slot. The cookies of UDP sockets go to udp, if that is not nil.
-func (v *inventory) runOwners(udp map[uint64]struct{}) error {
+// sockets a slot, those that were given away the owner that they have now
+// (docs/owners.md). The cookies of UDP sockets go to udp, if that is not nil.
+func (v *inventory) runOwners(slots *slotTable, udp map[uint64]struct{}) error {
 	if v.owners == nil {
-		v.nextOwners = math.MaxInt64
+		v.nextOwners, v.nextCheck = math.MaxInt64, math.MaxInt64
 		return nil
 	}
-	if err := v.listUDP.Set(udp != nil); err != nil {
-		return fmt.Errorf("set list_udp: %w", err)
-	}
+	v.pass = v.pass%(passTaken-1) + 1
 	cost, err := costOf(func() error {
-		return v.each(v.owners, "", 8, func(rec []byte) {
-			if udp != nil {
-				udp[*(*uint64)(unsafe.Pointer(unsafe.SliceData(rec)))] = struct{}{}
-			}
-		})
+		err := v.walkFiles(udp, false)
+		if err == nil && slots.gaveAway(v.held, v.pass) {
+			err = v.walkFiles(nil, true)
+		}
+		slots.count(v.held, v.pass)
+		return err
 	})
-	v.nextOwners = monotonic() + min(costShare*cost, ownersPause)
+	now := monotonic()
+	v.nextOwners = now + min(costShare*cost, ownersPause)
+	v.nextCheck = now + max(costShare*cost, checkPause)
 	return err
+}
+
+// walkFiles runs the pass, as its repetition where letGo.
+func (v *inventory) walkFiles(udp map[uint64]struct{}, letGo bool) error {
+	v.held = v.held[:0]
+	if err := v.tell(v.pass, udp != nil, letGo); err != nil {
+		return err
+	}
+	err := each(v.owners, "", v.buf, int(unsafe.Sizeof(tcptopHolder{})), func(rec []byte) {
+		switch h := (*tcptopHolder)(unsafe.Pointer(unsafe.SliceData(rec))); {
+		case h.Slot != noSlot:
+			v.hold(h)
+		case udp != nil:
+			udp[h.Cookie] = struct{}{}
+		}
+	})
+	return errors.Join(err, v.tell(0, false, false))
+}
+
+// tell says to the kernel which pass it is in; 0 is none.
+func (v *inventory) tell(pass uint16, listUDP, letGo bool) error {
+	err := errors.Join(v.vars["list_udp"].Set(listUDP), v.vars["owners_let_go"].Set(letGo), v.vars["owners_pass"].Set(pass))
+	if err != nil {
+		return fmt.Errorf("prepare the pass over open files: %w", err)
+	}
+	return nil
 }
 
 // costOf runs f and returns the CPU time in ns that its thread spent on it.
@@ -110,7 +146,7 @@ func costOf(f func() error) (int64, error) {
 }
 
 // each runs an iterator in a namespace and hands over its output record by record.
-func (v *inventory) each(it *link.Iter, namespace string, size int, use func([]byte)) error {
+func each(it *link.Iter, namespace string, buf []byte, size int, use func([]byte)) error {
 	var out io.ReadCloser
 	err := inNamespace(namespace, func() (err error) {
 		out, err = it.Open()
@@ -122,13 +158,13 @@ func (v *inventory) each(it *link.Iter, namespace string, size int, use func([]b
 	defer out.Close()
 	have := 0
 	for {
-		n, err := out.Read(v.buf[have:])
+		n, err := out.Read(buf[have:])
 		have += n
 		used := 0
 		for ; have-used >= size; used += size {
-			use(v.buf[used : used+size])
+			use(buf[used : used+size])
 		}
-		have = copy(v.buf, v.buf[used:have])
+		have = copy(buf, buf[used:have])
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -176,7 +212,7 @@ func (v *inventory) eachMini(use func(*tcptopMini)) error {
 		return err
 	}
 	for _, path := range all {
-		err := v.each(v.tcp, path, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
+		err := each(v.tcp, path, v.buf, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
 			use((*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec))))
 		})
 		switch {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -26,6 +27,9 @@ type Probe struct {
 	dns     *dnsQueue
 	inv     *inventory
 	udpTier string // the name of the one that is used
+
+	asking  sync.Mutex // guards holders and what lists by it
+	holders *link.Iter // nil where there is none
 	missing []string
 }
 
@@ -165,14 +169,15 @@ type started struct {
 // startTCP starts TCP's hooks and the passes, which UDP needs too: at once, or those
 // that this kernel takes.
 func (p *Probe) startTCP() error {
-	wanted := []hook{ownersPass}
+	wanted := []hook{ownersPass, holdersPass}
 	if p.cfg.TCP {
 		wanted = slices.Concat(tcpTier.hooks, passes)
 	}
 	s, err := p.obj.start(wanted...)
 	if err == nil {
 		p.sets = append(p.sets, s)
-		p.inv = newInventory(p.obj.maps.Variables["list_udp"], s.iters[ownersPass.program], s.iters[tcpPass.program])
+		p.holders = s.iters[holdersPass.program]
+		p.inv = newInventory(p.obj.maps.Variables, s.iters[ownersPass.program], s.iters[tcpPass.program])
 		return nil
 	}
 	if p.cfg.TCP {
@@ -182,11 +187,12 @@ func (p *Probe) startTCP() error {
 		p.sets = append(p.sets, s)
 	}
 	owners := p.startPass(ownersPass)
+	p.holders = p.startPass(holdersPass)
 	var tcp *link.Iter
 	if p.cfg.TCP {
 		tcp = p.startPass(tcpPass)
 	}
-	p.inv = newInventory(p.obj.maps.Variables["list_udp"], owners, tcp)
+	p.inv = newInventory(p.obj.maps.Variables, owners, tcp)
 	return nil
 }
 
@@ -213,7 +219,10 @@ func (p *Probe) program(name string) *ebpf.Program {
 
 // Close detaches and unloads everything. It may be called more than once.
 func (p *Probe) Close() error {
+	p.asking.Lock()
+	defer p.asking.Unlock()
 	var errs []error
+	p.holders = nil
 	for _, s := range p.sets {
 		errs = append(errs, s.Close())
 	}

@@ -54,7 +54,7 @@ func (s *sampler) first() error {
 	if s.cfg.UDP {
 		udp = s.flows.older
 	}
-	return s.inv.runOwners(udp)
+	return s.inv.runOwners(s.slots, udp)
 }
 
 // takeInventory looks for what no hook tells, as often as its cost allows.
@@ -106,8 +106,8 @@ func (s *sampler) takeTCP(now int64) (err error) {
 		return err
 	}
 	searched := s.inv.owners == nil // nobody will be found
-	if s.inv.ownersDue(now) && s.ownersWanted(changed, now) {
-		if err := s.inv.runOwners(nil); err != nil {
+	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
+		if err := s.inv.runOwners(s.slots, nil); err != nil {
 			return err
 		}
 		searched = true

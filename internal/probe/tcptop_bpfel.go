@@ -78,7 +78,9 @@ type tcptopConn struct {
 	DeliveredCe    uint32
 	CaState        uint8
 	Probes         uint8
-	Room           [6]uint8
+	Pass           uint16
+	Holders        uint16
+	Room           [2]uint8
 }
 
 type tcptopCounters struct {
@@ -134,6 +136,13 @@ type tcptopFlow struct {
 	Unused      [5]uint8
 }
 
+type tcptopHolder struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Slot   uint32
+	Tgid   uint32
+}
+
 type tcptopHot struct {
 	_      structs.HostLayout
 	Cookie uint64
@@ -186,6 +195,13 @@ type tcptopSweepArgs struct {
 	Gone    uint32
 }
 
+type tcptopTask struct {
+	_        structs.HostLayout
+	Tgid     uint32
+	PidStart uint32
+	Comm     [16]int8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -212,6 +228,7 @@ const (
 	tcptopProgTtDestroySock  = "tt_destroy_sock"
 	tcptopProgTtDevQueue     = "tt_dev_queue"
 	tcptopProgTtFailQueue    = "tt_fail_queue"
+	tcptopProgTtHolders      = "tt_holders"
 	tcptopProgTtIngress      = "tt_ingress"
 	tcptopProgTtInventory    = "tt_inventory"
 	tcptopProgTtOwners       = "tt_owners"
@@ -233,13 +250,19 @@ const (
 	tcptopVarCfgIndexMask    = "cfg_index_mask"
 	tcptopVarCfgRingWake     = "cfg_ring_wake"
 	tcptopVarCfgSlots        = "cfg_slots"
+	tcptopVarHoldersOf       = "holders_of"
 	tcptopVarListUdp         = "list_udp"
+	tcptopVarOwnTgid         = "own_tgid"
+	tcptopVarOwnersLetGo     = "owners_let_go"
+	tcptopVarOwnersPass      = "owners_pass"
 	tcptopVarTtCc            = "tt_cc"
 	tcptopVarTtCounters      = "tt_counters"
 	tcptopVarTypeClosed      = "type_closed"
 	tcptopVarTypeDnsMessage  = "type_dns_message"
+	tcptopVarTypeHolder      = "type_holder"
 	tcptopVarTypeMini        = "type_mini"
 	tcptopVarTypeSweepArgs   = "type_sweep_args"
+	tcptopVarTypeTask        = "type_task"
 )
 
 // loadTcptop returns the embedded CollectionSpec for tcptop.
@@ -289,6 +312,7 @@ type tcptopProgramSpecs struct {
 	TtDestroySock  *ebpf.ProgramSpec `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.ProgramSpec `ebpf:"tt_dev_queue"`
 	TtFailQueue    *ebpf.ProgramSpec `ebpf:"tt_fail_queue"`
+	TtHolders      *ebpf.ProgramSpec `ebpf:"tt_holders"`
 	TtIngress      *ebpf.ProgramSpec `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.ProgramSpec `ebpf:"tt_inventory"`
 	TtOwners       *ebpf.ProgramSpec `ebpf:"tt_owners"`
@@ -339,13 +363,19 @@ type tcptopVariableSpecs struct {
 	CfgIndexMask   *ebpf.VariableSpec `ebpf:"cfg_index_mask"`
 	CfgRingWake    *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
 	CfgSlots       *ebpf.VariableSpec `ebpf:"cfg_slots"`
+	HoldersOf      *ebpf.VariableSpec `ebpf:"holders_of"`
 	ListUdp        *ebpf.VariableSpec `ebpf:"list_udp"`
+	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	OwnersLetGo    *ebpf.VariableSpec `ebpf:"owners_let_go"`
+	OwnersPass     *ebpf.VariableSpec `ebpf:"owners_pass"`
 	TtCc           *ebpf.VariableSpec `ebpf:"tt_cc"`
 	TtCounters     *ebpf.VariableSpec `ebpf:"tt_counters"`
 	TypeClosed     *ebpf.VariableSpec `ebpf:"type_closed"`
 	TypeDnsMessage *ebpf.VariableSpec `ebpf:"type_dns_message"`
+	TypeHolder     *ebpf.VariableSpec `ebpf:"type_holder"`
 	TypeMini       *ebpf.VariableSpec `ebpf:"type_mini"`
 	TypeSweepArgs  *ebpf.VariableSpec `ebpf:"type_sweep_args"`
+	TypeTask       *ebpf.VariableSpec `ebpf:"type_task"`
 }
 
 // tcptopObjects contains all objects after they have been loaded into the kernel.
@@ -420,13 +450,19 @@ type tcptopVariables struct {
 	CfgIndexMask   *ebpf.Variable `ebpf:"cfg_index_mask"`
 	CfgRingWake    *ebpf.Variable `ebpf:"cfg_ring_wake"`
 	CfgSlots       *ebpf.Variable `ebpf:"cfg_slots"`
+	HoldersOf      *ebpf.Variable `ebpf:"holders_of"`
 	ListUdp        *ebpf.Variable `ebpf:"list_udp"`
+	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	OwnersLetGo    *ebpf.Variable `ebpf:"owners_let_go"`
+	OwnersPass     *ebpf.Variable `ebpf:"owners_pass"`
 	TtCc           *ebpf.Variable `ebpf:"tt_cc"`
 	TtCounters     *ebpf.Variable `ebpf:"tt_counters"`
 	TypeClosed     *ebpf.Variable `ebpf:"type_closed"`
 	TypeDnsMessage *ebpf.Variable `ebpf:"type_dns_message"`
+	TypeHolder     *ebpf.Variable `ebpf:"type_holder"`
 	TypeMini       *ebpf.Variable `ebpf:"type_mini"`
 	TypeSweepArgs  *ebpf.Variable `ebpf:"type_sweep_args"`
+	TypeTask       *ebpf.Variable `ebpf:"type_task"`
 }
 
 // tcptopPrograms contains all programs after they have been loaded into the kernel.
@@ -438,6 +474,7 @@ type tcptopPrograms struct {
 	TtDestroySock  *ebpf.Program `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.Program `ebpf:"tt_dev_queue"`
 	TtFailQueue    *ebpf.Program `ebpf:"tt_fail_queue"`
+	TtHolders      *ebpf.Program `ebpf:"tt_holders"`
 	TtIngress      *ebpf.Program `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.Program `ebpf:"tt_inventory"`
 	TtOwners       *ebpf.Program `ebpf:"tt_owners"`
@@ -461,6 +498,7 @@ func (p *tcptopPrograms) Close() error {
 		p.TtDestroySock,
 		p.TtDevQueue,
 		p.TtFailQueue,
+		p.TtHolders,
 		p.TtIngress,
 		p.TtInventory,
 		p.TtOwners,

@@ -43,7 +43,7 @@ func newHost(seed uint64) *host {
 	h := &host{rng: rand.New(rand.NewPCG(seed, 7)), cookie: 0x19000}
 	for i := range 20 {
 		h.places = append(h.places, &conn.Place{User: fmt.Sprintf("user%d", i%3), Unit: fmt.Sprintf("unit-%d.service", i), Container: "web\x1b[2J"})
-		h.processes = append(h.processes, &conn.Process{Exe: "/usr/bin/x", Cmdline: fmt.Sprintf("x --port %d", i), Holders: i % 4})
+		h.processes = append(h.processes, &conn.Process{Exe: "/usr/bin/x", Cmdline: fmt.Sprintf("x --port %d", i)})
 	}
 	for i := range 20 {
 		h.remotes = append(h.remotes, &conn.Remote{Name: fmt.Sprintf("n%d.example", i), Source: conn.NameDNS, ASN: uint32(64500 + i)})

@@ -39,6 +39,7 @@ var connMembers = join(
 	name("comm", func(c *conn.Conn) *conn.Name { return &c.Owner.Comm }),
 	one("owner_source", func(c *conn.Conn) *conn.OwnerSource { return &c.Owner.Source }),
 	bit("owner_kernel", func(c *conn.Conn) *bool { return &c.Owner.Kernel }),
+	one("owners", func(c *conn.Conn) *uint16 { return &c.Holders }),
 
 	one("rx_bytes", func(c *conn.Conn) *uint64 { return &c.RxBytes }),
 	one("tx_bytes", func(c *conn.Conn) *uint64 { return &c.TxBytes }),
@@ -145,7 +146,6 @@ var placeTexts = []text[conn.Place]{
 var processTexts = []text[conn.Process]{
 	words("exe", func(p *conn.Process) *string { return &p.Exe }),
 	words("cmdline", func(p *conn.Process) *string { return &p.Cmdline }),
-	decimal("holders", func(p *conn.Process) *int { return &p.Holders }),
 }
 
 var remoteTexts = []text[conn.Remote]{

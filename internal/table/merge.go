@@ -28,8 +28,12 @@ func inherit(c, known *conn.Conn) {
 	if c.Place == nil {
 		c.Place = known.Place
 	}
-	if c.Process == nil {
+	if c.Process == nil && c.Owner.PID == known.Owner.PID && c.Owner.Start == known.Owner.Start {
 		c.Process = known.Process
+	}
+	if c.Has&conn.HasHolders == 0 && known.Has&conn.HasHolders != 0 {
+		c.Holders = known.Holders
+		c.Has |= conn.HasHolders
 	}
 	if !c.Remote.Surer(known.Remote) {
 		c.Remote = known.Remote
@@ -67,7 +71,7 @@ func keepHighest(c, known *conn.Conn) {
 // moved reports whether more than our knowledge of the owner changed.
 func moved(known, c *conn.Conn) bool {
 	was := *known
-	was.Owner, was.Place, was.Process, was.Remote = c.Owner, c.Place, c.Process, c.Remote
+	was.Owner, was.Holders, was.Place, was.Process, was.Remote = c.Owner, c.Holders, c.Place, c.Process, c.Remote
 	was.UID, was.Cgroup, was.Has = c.UID, c.Cgroup, c.Has
 	was.Busy, was.RwndLimited, was.SndbufLimited = c.Busy, c.RwndLimited, c.SndbufLimited // these run on with time
 	return was != *c

@@ -34,8 +34,7 @@ func (e *env) appendProcess(dst []byte, r *table.Row) []byte {
 	o := &r.Owner
 	switch {
 	case o.PID == 0 && o.Kernel:
-		dst = append(dst, "kernel "...)
-		return appendSafe(dst, o.Comm.Bytes(), e.ascii)
+		return append(dst, "kernel"...)
 	case o.PID == 0:
 		return append(dst, '-')
 	}

@@ -29,6 +29,7 @@ func commands() []command {
 		{"idle", idleMain},
 		{"idle-child", idleChildMain},
 		{"states", statesMain},
+		{"actor", actorMain},
 		{"bench-bulk", benchBulkMain},
 		{"bench-rr", benchRRMain},
 		{"bench-churn", benchChurnMain},

@@ -35,7 +35,7 @@ func limits() []limit {
 			says:    "(tcptop: this kernel lacks|hint: ).*",
 			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
 			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|" +
-				"program type Syscall|tt_ingress: .*udp_sock.*",
+				"program type Syscall|tt_ingress: .*udp_sock.*|tt_[a-z_]+: .*\"(tcp|mptcp)_sock\".*",
 			only: "Test(Contract|Diag.*|NoStdin)",
 		},
 		{

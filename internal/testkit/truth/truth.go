@@ -26,6 +26,7 @@ type Record struct {
 	NetNS  uint64     `json:"netns"`            // inode of the network namespace
 	PID    int        `json:"pid"`              // 0 where no process holds the socket
 	Comm   string     `json:"comm"`             // of the thread group leader
+	Start  uint64     `json:"start,omitempty"`  // of that process, since boot in 1/100 s; 0 where it is not said
 	Cookie string     `json:"cookie,omitempty"` // SO_COOKIE in hexadecimal
 
 	TxBytes   uint64 `json:"tx_bytes"` // payload sent, each byte once

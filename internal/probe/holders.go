@@ -1,0 +1,94 @@
+package probe
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"tcptop/internal/conn"
+)
+
+// passTaken marks a pass in which a connection got its owner, noSlot a UDP socket, as
+// in bpf/conn.h.
+const (
+	passTaken = 0x8000
+	noSlot    = ^uint32(0)
+)
+
+// maxHeld bounds what one pass may list. Where more hold sockets of others, the pass
+// counts no holders: those counted before stay.
+const maxHeld = 1 << 18
+
+// hold takes what a pass found: a process that holds a socket and is not its owner.
+func (v *inventory) hold(h *tcptopHolder) {
+	if len(v.held) < maxHeld {
+		v.held = append(v.held, *h)
+	}
+}
+
+// gaveAway reports whether a process other than its owner holds one of held, and its
+// owner no longer does.
+func (t *slotTable) gaveAway(held []tcptopHolder, pass uint16) bool {
+	for i := range held {
+		if h := &held[i]; t.is(h) && t.slots[h.Slot].Pass&^passTaken != pass {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *slotTable) is(h *tcptopHolder) bool {
+	return atomic.LoadUint64(&t.hot[h.Slot].Cookie) == h.Cookie && t.phase(h.Slot) == phaseOpen
+}
+
+// count notes for each connection how many processes a pass found to hold it; the next
+// sweep names those that others hold than before. It sorts held.
+func (t *slotTable) count(held []tcptopHolder, pass uint16) {
+	if len(held) == maxHeld {
+		return
+	}
+	slices.SortFunc(held, func(a, b tcptopHolder) int {
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Tgid, b.Tgid))
+	})
+	held = slices.Compact(held) // a process may have several files of one socket
+	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
+	for slot := range uint32(used) {
+		s, n := &t.slots[slot], uint16(0)
+		if s.Pass&^passTaken == pass {
+			n = 1
+		}
+		for ; len(held) > 0 && held[0].Slot == slot; held = held[1:] {
+			if held[0].Cookie == s.Cookie && held[0].Tgid != s.Tgid && n != ^uint16(0) {
+				n++
+			}
+		}
+		if s.Pass != 0 && s.Holders != n && t.phase(slot) == phaseOpen {
+			s.Holders = n
+			atomic.StoreUint64(&t.hot[slot].Stamp, 0)
+			t.hot[slot].Again = 1
+		}
+	}
+}
+
+// Holders lists the processes that hold a socket now, by a pass over all open files.
+// It may be called while samples are taken.
+func (p *Probe) Holders(id conn.ID) ([]conn.Owner, error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if p.holders == nil {
+		return nil, errors.New("not known on this kernel")
+	}
+	if err := p.obj.maps.Variables["holders_of"].Set(id.Cookie); err != nil {
+		return nil, fmt.Errorf("set holders_of: %w", err)
+	}
+	var found []conn.Owner
+	err := each(p.holders, "", make([]byte, 16<<10), int(unsafe.Sizeof(tcptopTask{})), func(rec []byte) {
+		t := (*tcptopTask)(unsafe.Pointer(unsafe.SliceData(rec)))
+		found = append(found, conn.Owner{PID: t.Tgid, Start: t.PidStart, Comm: name(&t.Comm), Source: conn.OwnerFiles})
+	})
+	slices.SortFunc(found, func(a, b conn.Owner) int { return cmp.Compare(a.PID, b.PID) })
+	return slices.Compact(found), err
+}
