@@ -146,6 +146,14 @@ struct closed {
 	__u64 end_ns;
 };
 
+/* A new cgroup of the unified hierarchy, through the same ring. Longer paths, which nobody
+ * makes, are cut: Kubernetes in a container in a container has 300 bytes. */
+#define CGROUP_PATH 512
+struct cgroup_made {
+	__u64 id;
+	char path[CGROUP_PATH];
+};
+
 /* One UDP flow: a socket and a remote address. */
 struct flow {
 	__u64 key; /* hash of cookie, raddr, rport */

@@ -82,7 +82,7 @@ struct {
 	__type(value, __u32);
 } tt_flow_free SEC(".maps");
 
-/* Closed connections on their way to user space. */
+/* Closed connections and new cgroups on their way to user space, told apart by their length. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);

@@ -16,6 +16,7 @@
 #include "tcp.h"
 #include "why.h"
 #include "lifecycle.h"
+#include "cgroup.h"
 #include "sweep.h"
 #include "inventory.h"
 #include "flow.h"
@@ -28,6 +29,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Types that no map has, kept in the object's BTF for bpf2go. */
 const struct closed *type_closed __attribute__((unused));
+const struct cgroup_made *type_cgroup_made __attribute__((unused));
 const struct mini *type_mini __attribute__((unused));
 const struct dns_message *type_dns_message __attribute__((unused));
 const struct sweep_args *type_sweep_args __attribute__((unused));

@@ -12,6 +12,7 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/doctor"
+	"tcptop/internal/enrich"
 )
 
 // Env is the world outside.
@@ -29,8 +30,8 @@ type Env struct {
 	Open         func(conn.Config) (Collector, error) // by eBPF
 	OpenDiag     func(conn.Config) (Collector, error) // by sock_diag
 	Examine      func(version string) *doctor.Report  // what can be measured
-	// UserName is the name of a user id, "" where it has none.
-	UserName func(uid uint32) string
+	// Names says where names come from.
+	Names enrich.Config
 	// UserID is the user id of a name.
 	UserID func(name string) (uint32, error)
 	// NetNS is the inode of the network namespace that ip-netns(8) knows by name.

@@ -14,6 +14,7 @@ import (
 	"tcptop/internal/cli"
 	"tcptop/internal/conn"
 	"tcptop/internal/doctor"
+	"tcptop/internal/enrich"
 )
 
 const second = int64(time.Second)
@@ -34,8 +35,10 @@ func fakeEnv(stdout, stderr io.Writer) cli.Env {
 		Open:         openFake,
 		OpenDiag:     openFakeDiag,
 		Examine:      examineFake,
-		UserName: func(uid uint32) string {
-			return map[uint32]string{0: "root", 1000: "ann"}[uid]
+		Names: enrich.Config{
+			LookupUser: func(uid uint32) string { return map[uint32]string{0: "root", 1000: "ann"}[uid] },
+			Proc:       "/nonexistent",
+			NetNS:      "/nonexistent",
 		},
 		UserID: func(name string) (uint32, error) {
 			if name != "ann" {

@@ -10,7 +10,6 @@ import (
 	"tcptop/internal/conn"
 	"tcptop/internal/diag"
 	"tcptop/internal/doctor"
-	"tcptop/internal/enrich"
 	"tcptop/internal/probe"
 )
 
@@ -28,7 +27,6 @@ func Live(version string) Env {
 		Open:         openProbe,
 		OpenDiag:     openDiag,
 		Examine:      doctor.Examine,
-		UserName:     enrich.LookupUser,
 		UserID:       lookupUserID,
 		NetNS:        namedNetNS,
 	}

@@ -56,6 +56,7 @@ func lossText(l conn.Loss) string {
 		{l.DNSFull, "DNS messages (names of remotes that are not known)"},
 		{l.Stale, "readings (socket went away; read again in the next tick)"},
 		{l.Skipped, "events (the kernel ran no hook for them)"},
+		{l.Unnamed, "names of cgroups or containers (not looked up)"},
 		{l.MissedTicks, "ticks (not taken in time)"},
 	} {
 		if p.n > 0 {

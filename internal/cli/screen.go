@@ -180,7 +180,8 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
-	owners, remotes := enrich.New(enrich.Config{LookupUser: p.env.UserName}), p.remotes()
+	owners, remotes := enrich.New(p.env.Names), p.remotes()
+	defer owners.Close()
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	cost := newCost()
 	ticks := 0

@@ -21,7 +21,8 @@ const lastTick = 500 * time.Millisecond
 
 // run is the program: a sample, its names, the table, the lines.
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
-	owners, remotes := enrich.New(enrich.Config{LookupUser: p.env.UserName}), p.remotes()
+	owners, remotes := enrich.New(p.env.Names), p.remotes()
+	defer owners.Close()
 	// A connection that closed and the one that took its place are rows for a tick.
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	ticks := 0

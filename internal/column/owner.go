@@ -49,29 +49,3 @@ func user(r *table.Row) string {
 	}
 	return r.Place.User
 }
-
-func placeFields() []Column {
-	return []Column{
-		{Name: "cgroup", Title: "CGROUP", Kind: Text, Width: 24,
-			Help: "Path of the socket's control group in the cgroup2 hierarchy (sock.sk_cgrp_data).",
-			Text: place(func(p *conn.Place) string { return p.Cgroup })},
-		{Name: "unit", Title: "UNIT", Kind: Text, Width: 18,
-			Help: "systemd unit that the cgroup belongs to.",
-			Text: place(func(p *conn.Place) string { return p.Unit })},
-		{Name: "container", Title: "CONTAINER", Kind: Text, Width: 16,
-			Help: "Name of the container that the cgroup belongs to.",
-			Text: place(func(p *conn.Place) string { return p.Container })},
-		{Name: "container_id", Title: "CONTAINERID", Kind: Text, Width: 12,
-			Help: "Id of the container as its runtime gives it.",
-			Text: place(func(p *conn.Place) string { return p.ContainerID })},
-		{Name: "image", Title: "IMAGE", Kind: Text, Width: 20,
-			Help: "Image that the container was made from.",
-			Text: place(func(p *conn.Place) string { return p.Image })},
-		{Name: "pod", Title: "POD", Kind: Text, Width: 20,
-			Help: "Name of the Kubernetes pod that the container belongs to.",
-			Text: place(func(p *conn.Place) string { return p.Pod })},
-		{Name: "namespace", Title: "NAMESPACE", Kind: Text, Width: 12,
-			Help: "Kubernetes namespace of the pod.",
-			Text: place(func(p *conn.Place) string { return p.Namespace })},
-	}
-}

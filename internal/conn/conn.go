@@ -100,17 +100,32 @@ type Owner struct {
 	Kernel bool        // the socket belongs to the kernel, not to a process
 }
 
-// Place is what a socket's user id and cgroup say about where it belongs. Many
+// Place is what a socket's user id, cgroup and network namespace say about where it belongs. Many
 // connections share one Place; it is never changed once published.
 type Place struct {
 	User        string
 	Cgroup      string
 	Unit        string
+	Slice       string
+	Session     string
 	Container   string
 	ContainerID string
 	Image       string
 	Pod         string
 	Namespace   string
+	NetNS       string // name of the network namespace
+}
+
+// Container is what a runtime says of one container. Empty is not known; all of it is
+// hostile until escaped.
+type Container struct {
+	ID        string
+	Name      string
+	Image     string
+	Pod       string // name of its pod
+	PodUID    string
+	Namespace string // of the pod, in Kubernetes
+	Cgroup    string // path, where the runtime tells and the id is not in it
 }
 
 // Process is what /proc says of an owner. Many connections share one Process;

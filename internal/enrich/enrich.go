@@ -1,13 +1,17 @@
 // Package enrich gives connections what the kernel's records only point at: a
-// name for their user id. It takes a conn.Sample and fills its Place pointers;
-// it owns bounded caches, opens no socket and knows no collector.
+// name for their user id, the unit, session and container of their cgroup, a name
+// for their network namespace. It takes a conn.Sample and fills its Place pointers;
+// it owns bounded caches and knows no collector and no runtime.
 //
-// One goroutine uses an Enricher at a time.
+// One goroutine uses an Enricher at a time. What takes longer than a few µs is
+// looked up in another one, and is there in a later tick.
 package enrich
 
 import (
+	"context"
 	"os/user"
 	"strconv"
+	"sync"
 	"time"
 
 	"tcptop/internal/conn"
@@ -16,9 +20,14 @@ import (
 const (
 	// maxPlaces bounds each cache. A cache that is full is emptied: the few keys
 	// in use come back within a tick, and nothing has to be counted per use.
-	maxPlaces = 1 << 14
+	maxPlaces = 1 << 15
 	// retryAfter is how long a user id without a name stays so, in sample time.
 	retryAfter = int64(time.Minute)
+	// spacesEvery is how often names of network namespaces are looked for, likewise.
+	spacesEvery = int64(time.Second)
+	// firstWait is how long the first tick waits for what was there before: a single one
+	// (-n 1) shall be whole.
+	firstWait = 250 * time.Millisecond
 )
 
 // Config says where names come from.
@@ -26,18 +35,40 @@ type Config struct {
 	// LookupUser returns the name of a user id, "" where it has none; nil is
 	// LookupUser of this package.
 	LookupUser func(uid uint32) string
+	// Containers tells of containers, from several goroutines if it likes, until ctx
+	// ends; it calls listed once it has told of those that were there. nil is nobody.
+	Containers func(ctx context.Context, found func(conn.Container), listed func())
+	Proc       string // where procfs is mounted; "" is /proc
+	NetNS      string // where ip-netns(8) keeps names; "" is /run/netns
 }
 
 // Enricher fills samples. Make one with New.
 type Enricher struct {
-	lookup func(uid uint32) string
-	users  map[uint32]userName
-	places map[placeKey]*conn.Place
-}
+	lookup  func(uid uint32) string
+	netns   string
+	users   map[uint32]userName
+	places  map[placeKey]*entry
+	spots   map[uint64]*spot // by cgroup id
+	spaces  map[uint32]*space
+	boxes   boxes
+	cgroups cgroups
+	own     map[uint32]bool // network namespaces that no container names
 
-type placeKey struct {
-	uid    uint32
-	cgroup uint64
+	clerk    *clerk
+	stop     context.CancelFunc
+	watching sync.WaitGroup
+	listed   chan struct{} // closed
+
+	last     latest
+	runNames map[uint32]string   // network namespaces by ip-netns(8)
+	stamp    int64               // of the directory that they are from
+	lookAt   int64               // when to look again for those that have no name
+	strange  bool                // there are such
+	dirty    bool                // what places follow from has changed
+	changed  map[uint32]struct{} // network namespaces whose name has
+	asked    int                 // the kernel, in this tick
+	started  bool
+	news     []conn.PlaceChange
 }
 
 type userName struct {
@@ -45,16 +76,56 @@ type userName struct {
 	at   int64 // monotonic ns of the look-up
 }
 
-// New returns an Enricher with empty caches.
+// New returns an Enricher with empty caches. Close ends it.
 func New(cfg Config) *Enricher {
 	if cfg.LookupUser == nil {
 		cfg.LookupUser = LookupUser
 	}
-	return &Enricher{
-		lookup: cfg.LookupUser,
-		users:  make(map[uint32]userName),
-		places: make(map[placeKey]*conn.Place),
+	if cfg.Proc == "" {
+		cfg.Proc = "/proc"
 	}
+	if cfg.NetNS == "" {
+		cfg.NetNS = "/run/netns"
+	}
+	e := &Enricher{
+		lookup:  cfg.LookupUser,
+		netns:   cfg.NetNS,
+		users:   make(map[uint32]userName),
+		places:  make(map[placeKey]*entry),
+		spots:   make(map[uint64]*spot),
+		spaces:  make(map[uint32]*space),
+		cgroups: openCgroups(cfg.Proc),
+		own:     ownSpaces(cfg.Proc),
+		listed:  make(chan struct{}),
+		changed: make(map[uint32]struct{}),
+		strange: true,
+	}
+	e.clerk = newClerk(&e.cgroups, cfg.Proc, cfg.NetNS)
+	e.watch(cfg.Containers)
+	return e
+}
+
+// watch lets runtimes tell of containers.
+func (e *Enricher) watch(containers func(context.Context, func(conn.Container), func())) {
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	listed := sync.OnceFunc(func() { close(e.listed) })
+	if containers == nil {
+		listed()
+		return
+	}
+	e.watching.Go(func() {
+		defer listed()
+		containers(ctx, e.clerk.found, listed)
+	})
+}
+
+// Close ends what goes on in the background. Places that were given out stay.
+func (e *Enricher) Close() error {
+	e.stop()
+	e.watching.Wait()
+	e.clerk.close()
+	return e.cgroups.close()
 }
 
 // LookupUser asks this host for the name of uid; it is "" where there is none.
@@ -66,8 +137,27 @@ func LookupUser(uid uint32) string {
 	return u.Username
 }
 
-// Apply fills the Place of every connection in s that has none.
+// Apply fills the Place of every connection in s that has none, and says which places
+// that it has given out before are known better now.
 func (e *Enricher) Apply(s *conn.Sample) {
+	e.asked, e.news = 0, e.news[:0]
+	e.learn(s.Cgroups)
+	e.lookForSpaces(s.Mono)
+	e.catchUp(s)
+	e.each(s)
+	if !e.started {
+		e.started = true
+		e.awaitFirst()
+		e.catchUp(s)
+	}
+	if e.dirty || len(e.changed) > 0 {
+		e.rebuild(s.Mono)
+		e.renew(s)
+	}
+	s.Places = e.news
+}
+
+func (e *Enricher) each(s *conn.Sample) {
 	for i := range s.Conns {
 		e.fill(&s.Conns[i], s.Mono)
 	}
@@ -76,31 +166,22 @@ func (e *Enricher) Apply(s *conn.Sample) {
 	}
 }
 
-func (e *Enricher) fill(c *conn.Conn, now int64) {
-	if c.Place != nil || c.Has&conn.HasUID == 0 {
+// renew replaces the places that this sample was given before they were known better.
+func (e *Enricher) renew(s *conn.Sample) {
+	if len(e.news) == 0 {
 		return
 	}
-	key := placeKey{uid: c.UID, cgroup: c.Cgroup}
-	place, ok := e.places[key]
-	if !ok {
-		place = e.place(key, now)
+	is := make(map[*conn.Place]*conn.Place, len(e.news))
+	for _, n := range e.news {
+		is[n.Was] = n.Is
 	}
-	c.Place = place
-}
-
-// place makes the Place of key and keeps it, unless nothing is known: then the
-// user cache alone decides when to ask again.
-func (e *Enricher) place(key placeKey, now int64) *conn.Place {
-	name := e.user(key.uid, now)
-	if name == "" {
-		return nil
+	for _, all := range [][]conn.Conn{s.Conns, s.Closed} {
+		for i := range all {
+			if better := is[all[i].Place]; better != nil {
+				all[i].Place = better
+			}
+		}
 	}
-	if len(e.places) >= maxPlaces {
-		clear(e.places)
-	}
-	p := &conn.Place{User: name}
-	e.places[key] = p
-	return p
 }
 
 func (e *Enricher) user(uid uint32, now int64) string {

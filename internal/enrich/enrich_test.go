@@ -33,7 +33,7 @@ func TestApplyNamesLiveAndClosed(t *testing.T) {
 	c := newCounted(map[uint32]string{0: "root", 1000: "ann"})
 	s := sample(0, 0, 1000)
 	s.Closed = []conn.Conn{{Has: conn.HasUID, UID: 1000}}
-	New(Config{LookupUser: c.lookup}).Apply(s)
+	open(t, Config{LookupUser: c.lookup}).Apply(s)
 	if got := s.Conns[0].Place.User; got != "root" {
 		t.Errorf("uid 0 is %q, want root", got)
 	}
@@ -50,7 +50,7 @@ func TestApplyLeavesUnknownAlone(t *testing.T) {
 	given := &conn.Place{User: "given"}
 	s := sample(0, 7, 0)
 	s.Conns = append(s.Conns, conn.Conn{}, conn.Conn{Has: conn.HasUID, Place: given})
-	New(Config{LookupUser: c.lookup}).Apply(s)
+	open(t, Config{LookupUser: c.lookup}).Apply(s)
 	if s.Conns[0].Place != nil {
 		t.Error("a user id without a name got a Place")
 	}
@@ -64,7 +64,7 @@ func TestApplyLeavesUnknownAlone(t *testing.T) {
 
 func TestUnknownUserIsAskedAgainLater(t *testing.T) {
 	c := newCounted(map[uint32]string{})
-	e := New(Config{LookupUser: c.lookup})
+	e := open(t, Config{LookupUser: c.lookup})
 	e.Apply(sample(0, 7, 7))
 	e.Apply(sample(retryAfter-1, 7))
 	if c.asked[7] != 1 {
@@ -84,7 +84,7 @@ func TestOneLookupPerUserOverCgroups(t *testing.T) {
 	for i := range s.Conns {
 		s.Conns[i].Cgroup = uint64(i)
 	}
-	New(Config{LookupUser: c.lookup}).Apply(s)
+	open(t, Config{LookupUser: c.lookup}).Apply(s)
 	if c.asked[5] != 1 {
 		t.Errorf("asked %d times for one user in three cgroups, want once", c.asked[5])
 	}
@@ -94,7 +94,7 @@ func TestOneLookupPerUserOverCgroups(t *testing.T) {
 }
 
 func TestCachesAreBounded(t *testing.T) {
-	e := New(Config{LookupUser: func(uint32) string { return "u" }})
+	e := open(t, Config{LookupUser: func(uint32) string { return "u" }})
 	for uid := range uint32(3*maxPlaces + 1) {
 		e.Apply(sample(0, uid))
 	}
@@ -104,7 +104,7 @@ func TestCachesAreBounded(t *testing.T) {
 }
 
 func TestKnownKeysDoNotAllocate(t *testing.T) {
-	e := New(Config{LookupUser: func(uid uint32) string { return map[uint32]string{1: "one"}[uid] }})
+	e := open(t, Config{LookupUser: func(uid uint32) string { return map[uint32]string{1: "one"}[uid] }})
 	s := sample(0, 1, 2)
 	n := testing.AllocsPerRun(100, func() {
 		for i := range s.Conns {
@@ -124,7 +124,7 @@ func TestLookupUserOfThisHost(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	e := New(Config{LookupUser: func(uint32) string { return "u" }})
+	e := open(b, Config{LookupUser: func(uint32) string { return "u" }})
 	s := sample(0, make([]uint32, 1000)...)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -35,6 +35,9 @@ var (
 	passes      = []hook{ownersPass, tcpPass, holdersPass}
 )
 
+// cgroupHook names what sockets only number.
+var cgroupHook = hook{"tt_cgroup_mkdir", "units and containers that come and go within a tick"}
+
 // udpTiers count UDP; the first that this kernel takes is used.
 var udpTiers = []tier{
 	{

@@ -49,9 +49,10 @@ type inventory struct {
 
 // heir is what a time-wait socket keeps of its connection.
 type heir struct {
-	owner conn.Owner
-	uid   uint32
-	dir   conn.Dir
+	owner  conn.Owner
+	uid    uint32
+	dir    conn.Dir
+	cgroup uint64
 }
 
 // sighting says when a small socket was last seen, in which state, and whether its
@@ -253,8 +254,8 @@ func (v *inventory) inherit(c *conn.Conn) {
 		h, ok = v.leftBefore[c.ID.Cookie]
 	}
 	if ok {
-		c.Owner, c.UID, c.Dir = h.owner, h.uid, h.dir
-		c.Has |= conn.HasUID
+		c.Owner, c.UID, c.Dir, c.Cgroup = h.owner, h.uid, h.dir, h.cgroup
+		c.Has |= conn.HasUID | conn.HasCgroup
 	}
 }
 
@@ -262,7 +263,7 @@ func (v *inventory) inherit(c *conn.Conn) {
 // the next pass has looked.
 func (v *inventory) leave(c *conn.Conn, limit int) {
 	if c.Proto == conn.TCP && c.Reason == conn.FinLocal && len(v.left) < limit {
-		v.left[c.ID.Cookie] = heir{c.Owner, c.UID, c.Dir}
+		v.left[c.ID.Cookie] = heir{c.Owner, c.UID, c.Dir, c.Cgroup}
 	}
 }
 

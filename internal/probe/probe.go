@@ -166,12 +166,12 @@ type started struct {
 	err  error
 }
 
-// startTCP starts TCP's hooks and the passes, which UDP needs too: at once, or those
+// startTCP starts TCP's hooks, and the passes and the names, which UDP needs too: at once, or those
 // that this kernel takes.
 func (p *Probe) startTCP() error {
-	wanted := []hook{ownersPass, holdersPass}
+	wanted := []hook{ownersPass, holdersPass, cgroupHook}
 	if p.cfg.TCP {
-		wanted = slices.Concat(tcpTier.hooks, passes)
+		wanted = slices.Concat(tcpTier.hooks, passes, []hook{cgroupHook})
 	}
 	s, err := p.obj.start(wanted...)
 	if err == nil {
@@ -192,11 +192,13 @@ func (p *Probe) startTCP() error {
 	if p.cfg.TCP {
 		tcp = p.startPass(tcpPass)
 	}
+	p.startPass(cgroupHook)
 	p.inv = newInventory(p.obj.maps.Variables, owners, tcp)
 	return nil
 }
 
-// startPass starts one iterator; nil where there is none, which is noted.
+// startPass starts one hook that the others can do without and returns its iterator, if
+// it is one. What the kernel refuses is noted.
 func (p *Probe) startPass(h hook) *link.Iter {
 	s, err := p.obj.start(h)
 	if err != nil {

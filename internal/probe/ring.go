@@ -4,12 +4,13 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
 )
 
 // ring is a bounded queue of what came through the kernel's ring of closed
-// connections.
+// connections and new cgroups.
 type ring struct {
 	*drain
 	legend legend
@@ -17,6 +18,7 @@ type ring struct {
 	// Guarded by drain.mu.
 	queue  []conn.Conn
 	limit  int
+	made   []conn.Cgroup // never more than maxMade: what is beyond is looked up
 	lost   uint64
 	totals map[totalKey]*conn.OwnerTotal
 }
@@ -28,7 +30,10 @@ type totalKey struct {
 	comm     conn.Name
 }
 
-const maxTotals = 4096
+const (
+	maxTotals = 4096
+	maxMade   = 16 << 10
+)
 
 func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
 	d, err := openDrain(m, "closed connections")
@@ -41,6 +46,10 @@ func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
 }
 
 func (r *ring) add(raw []byte) {
+	if len(raw) == int(unsafe.Sizeof(tcptopCgroupMade{})) {
+		r.addCgroup((*tcptopCgroupMade)(unsafe.Pointer(unsafe.SliceData(raw))))
+		return
+	}
 	if len(raw) < int(unsafe.Sizeof(tcptopClosed{})) {
 		return
 	}
@@ -56,6 +65,19 @@ func (r *ring) add(raw []byte) {
 	decodeConn(c, &rec.C, r.legend)
 	finish(c, &rec.C, int64(rec.EndNs))
 	c.LastActive = int64(rec.EndNs)
+}
+
+// addCgroup notes a new cgroup, unless its path was cut.
+func (r *ring) addCgroup(c *tcptopCgroupMade) {
+	path := unix.ByteSliceToString(unsafe.Slice((*byte)(unsafe.Pointer(&c.Path)), len(c.Path)))
+	if path == "" || len(path) >= len(c.Path)-1 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.made) < maxMade {
+		r.made = append(r.made, conn.Cgroup{ID: c.Id, Path: path})
+	}
 }
 
 // lose counts a row that the queue has no room for, by its owner.
@@ -78,8 +100,18 @@ func (r *ring) lose(c *tcptopConn) {
 	t.RxBytes += lost.RxBytes
 }
 
-// take empties the kernel's ring, appends what came since the last call to dst,
-// and says how many rows were lost here so far.
+// takeCgroups appends the cgroups that were made since the last call to dst.
+func (r *ring) takeCgroups(dst []conn.Cgroup) []conn.Cgroup {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dst = append(dst, r.made...)
+	clear(r.made)
+	r.made = r.made[:0]
+	return dst
+}
+
+// take empties the kernel's ring, appends the connections that ended since the last
+// call to dst, and says how many rows were lost here so far.
 func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
 	if err := r.empty(); err != nil {
 		return dst, 0, err

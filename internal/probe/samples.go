@@ -76,7 +76,10 @@ func (s *sampler) take() error {
 		if err := s.takeTCP(mono); err != nil {
 			return err
 		}
+	} else if err := s.ring.empty(); err != nil {
+		return err
 	}
+	s.out.Cgroups = s.ring.takeCgroups(s.out.Cgroups[:0])
 	if s.cfg.UDP {
 		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
 		if err := s.flows.age(used); err != nil {

@@ -19,6 +19,12 @@ type tcptopCcName struct {
 	Name [16]int8
 }
 
+type tcptopCgroupMade struct {
+	_    structs.HostLayout
+	Id   uint64
+	Path [512]int8
+}
+
 type tcptopClosed struct {
 	_     structs.HostLayout
 	C     tcptopConn
@@ -224,6 +230,7 @@ const (
 	tcptopMapTtSlots         = "tt_slots"
 	tcptopMapTtTotals        = "tt_totals"
 	tcptopProgTtAgeFlows     = "tt_age_flows"
+	tcptopProgTtCgroupMkdir  = "tt_cgroup_mkdir"
 	tcptopProgTtConsume      = "tt_consume"
 	tcptopProgTtDestroySock  = "tt_destroy_sock"
 	tcptopProgTtDevQueue     = "tt_dev_queue"
@@ -257,6 +264,7 @@ const (
 	tcptopVarOwnersPass      = "owners_pass"
 	tcptopVarTtCc            = "tt_cc"
 	tcptopVarTtCounters      = "tt_counters"
+	tcptopVarTypeCgroupMade  = "type_cgroup_made"
 	tcptopVarTypeClosed      = "type_closed"
 	tcptopVarTypeDnsMessage  = "type_dns_message"
 	tcptopVarTypeHolder      = "type_holder"
@@ -308,6 +316,7 @@ type tcptopSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopProgramSpecs struct {
 	TtAgeFlows     *ebpf.ProgramSpec `ebpf:"tt_age_flows"`
+	TtCgroupMkdir  *ebpf.ProgramSpec `ebpf:"tt_cgroup_mkdir"`
 	TtConsume      *ebpf.ProgramSpec `ebpf:"tt_consume"`
 	TtDestroySock  *ebpf.ProgramSpec `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.ProgramSpec `ebpf:"tt_dev_queue"`
@@ -370,6 +379,7 @@ type tcptopVariableSpecs struct {
 	OwnersPass     *ebpf.VariableSpec `ebpf:"owners_pass"`
 	TtCc           *ebpf.VariableSpec `ebpf:"tt_cc"`
 	TtCounters     *ebpf.VariableSpec `ebpf:"tt_counters"`
+	TypeCgroupMade *ebpf.VariableSpec `ebpf:"type_cgroup_made"`
 	TypeClosed     *ebpf.VariableSpec `ebpf:"type_closed"`
 	TypeDnsMessage *ebpf.VariableSpec `ebpf:"type_dns_message"`
 	TypeHolder     *ebpf.VariableSpec `ebpf:"type_holder"`
@@ -457,6 +467,7 @@ type tcptopVariables struct {
 	OwnersPass     *ebpf.Variable `ebpf:"owners_pass"`
 	TtCc           *ebpf.Variable `ebpf:"tt_cc"`
 	TtCounters     *ebpf.Variable `ebpf:"tt_counters"`
+	TypeCgroupMade *ebpf.Variable `ebpf:"type_cgroup_made"`
 	TypeClosed     *ebpf.Variable `ebpf:"type_closed"`
 	TypeDnsMessage *ebpf.Variable `ebpf:"type_dns_message"`
 	TypeHolder     *ebpf.Variable `ebpf:"type_holder"`
@@ -470,6 +481,7 @@ type tcptopVariables struct {
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopPrograms struct {
 	TtAgeFlows     *ebpf.Program `ebpf:"tt_age_flows"`
+	TtCgroupMkdir  *ebpf.Program `ebpf:"tt_cgroup_mkdir"`
 	TtConsume      *ebpf.Program `ebpf:"tt_consume"`
 	TtDestroySock  *ebpf.Program `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.Program `ebpf:"tt_dev_queue"`
@@ -494,6 +506,7 @@ type tcptopPrograms struct {
 func (p *tcptopPrograms) Close() error {
 	return _TcptopClose(
 		p.TtAgeFlows,
+		p.TtCgroupMkdir,
 		p.TtConsume,
 		p.TtDestroySock,
 		p.TtDevQueue,

@@ -109,6 +109,7 @@ func TestEveryMember(t *testing.T) {
 			case "Mono", "Origin", "Last":
 				fill(value, rng)
 			case "DNS": // what became of it is in Remote
+			case "Cgroups", "Places": // what they say is in the rows: TestPlaceChanges
 			default:
 				t.Errorf("sample has a new member %s: record it", f.Name)
 			}
@@ -116,6 +117,18 @@ func TestEveryMember(t *testing.T) {
 	}
 	e, d := newEncoder(t), newDecoder(t, testHeader())
 	same(t, "all members", s, decode(t, d, tick(e, s)))
+}
+
+// TestPlaceChanges names the rows whose place is known better, and only those: another
+// one may have said the same before.
+func TestPlaceChanges(t *testing.T) {
+	was, other, is := &conn.Place{Cgroup: "/"}, &conn.Place{Cgroup: "/"}, &conn.Place{Cgroup: "/docker/x", Container: "web"}
+	e, d := newEncoder(t), newDecoder(t, testHeader())
+	s := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Place: was, RxBytes: 7}, {ID: conn.ID{Cookie: 2}, Place: other}}}
+	same(t, "before", s, decode(t, d, tick(e, s)))
+	got := decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Places: []conn.PlaceChange{{Was: was, Is: is}}}))
+	want := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Place: is, RxBytes: 7}}}
+	same(t, "after", want, got)
 }
 
 // TestNames keeps members apart: what a file names must be found again.

@@ -97,6 +97,10 @@ func (e *Encoder) Full() bool {
 func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.begin(KindTick, s, put)
 	e.headSet(s)
+	for rows := range slices.Chunk(e.moveTo(s.Places), partRows) {
+		e.room(len(rows))
+		e.connSet(setConns, rows)
+	}
 	for rows := range slices.Chunk(s.Conns, partRows) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)
@@ -117,6 +121,26 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.totals = append(e.totals[:0], s.Totals...)
 	e.end()
 	e.seq++
+}
+
+// moveTo returns the rows whose places are known better now: in a recording they are
+// named like rows that moved, since places go by what they say there.
+func (e *Encoder) moveTo(news []conn.PlaceChange) []conn.Conn {
+	if len(news) == 0 {
+		return nil
+	}
+	is := make(map[*conn.Place]*conn.Place, len(news))
+	for _, n := range news {
+		is[n.Was] = n.Is
+	}
+	var rows []conn.Conn
+	for slot := range e.next {
+		if x := e.known.at(slot); x.live && is[x.Place] != nil {
+			rows = append(rows, x.Conn)
+			rows[len(rows)-1].Place = is[x.Place]
+		}
+	}
+	return rows
 }
 
 // Key encodes all that is known as parts for put, and starts the dictionaries anew.

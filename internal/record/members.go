@@ -105,6 +105,7 @@ var headMembers = join(
 	one("missed_ticks", func(s *conn.Sample) *uint64 { return &s.Loss.MissedTicks }),
 	one("dns_full", func(s *conn.Sample) *uint64 { return &s.Loss.DNSFull }),
 	one("totals_full", func(s *conn.Sample) *uint64 { return &s.Loss.TotalsFull }),
+	one("unnamed", func(s *conn.Sample) *uint64 { return &s.Loss.Unnamed }),
 	one("rows_full", func(s *conn.Sample) *uint64 { return &s.Loss.RowsFull }),
 )
 
@@ -136,11 +137,14 @@ var placeTexts = []text[conn.Place]{
 	words("user", func(p *conn.Place) *string { return &p.User }),
 	words("cgroup", func(p *conn.Place) *string { return &p.Cgroup }),
 	words("unit", func(p *conn.Place) *string { return &p.Unit }),
+	words("slice", func(p *conn.Place) *string { return &p.Slice }),
+	words("session", func(p *conn.Place) *string { return &p.Session }),
 	words("container", func(p *conn.Place) *string { return &p.Container }),
 	words("container_id", func(p *conn.Place) *string { return &p.ContainerID }),
 	words("image", func(p *conn.Place) *string { return &p.Image }),
 	words("pod", func(p *conn.Place) *string { return &p.Pod }),
 	words("namespace", func(p *conn.Place) *string { return &p.Namespace }),
+	words("netns_name", func(p *conn.Place) *string { return &p.NetNS }),
 }
 
 var processTexts = []text[conn.Process]{

@@ -24,6 +24,7 @@ func inherit(c, known *conn.Conn) {
 	if c.Has&conn.HasCgroup == 0 && known.Has&conn.HasCgroup != 0 {
 		c.Cgroup = known.Cgroup
 		c.Has |= conn.HasCgroup
+		c.Place = known.Place
 	}
 	if c.Place == nil {
 		c.Place = known.Place

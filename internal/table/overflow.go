@@ -104,6 +104,7 @@ func lostSince(before, now conn.Loss) conn.Loss {
 		Skipped:     now.Skipped - min(now.Skipped, before.Skipped),
 		MissedTicks: now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
 		DNSFull:     now.DNSFull - min(now.DNSFull, before.DNSFull),
+		Unnamed:     now.Unnamed - min(now.Unnamed, before.Unnamed),
 		RowsFull:    now.RowsFull - min(now.RowsFull, before.RowsFull),
 	}
 }

@@ -73,6 +73,7 @@ func (t *Table) Apply(s *conn.Sample) {
 	}
 	t.begin(s)
 	t.settle()
+	t.moveTo(s.Places)
 	t.catchUp()
 	// Closed comes first, so that a connection named in both ends with its
 	// final counters against those of the tick before.

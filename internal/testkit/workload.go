@@ -33,7 +33,12 @@ type Workload struct {
 // a subcommand and its flags.
 func Start(t testing.TB, ns *NS, args ...string) *Workload {
 	t.Helper()
-	w := &Workload{t: t, cmd: command(t, ns, Load(t), args...)}
+	return start(t, command(t, ns, Load(t), args...))
+}
+
+func start(t testing.TB, cmd *Cmd) *Workload {
+	t.Helper()
+	w := &Workload{t: t, cmd: cmd}
 	var err error
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

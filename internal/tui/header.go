@@ -89,7 +89,7 @@ func (m *Model) lossText() string {
 	for _, part := range []struct {
 		n    uint64
 		what string
-	}{{rows, "rows"}, {l.FlowsFull, "datagrams"}, {l.Skipped, "events"}, {l.MissedTicks, "ticks"}} {
+	}{{rows, "rows"}, {l.FlowsFull, "datagrams"}, {l.Skipped, "events"}, {l.Unnamed, "names"}, {l.MissedTicks, "ticks"}} {
 		if part.n > 0 {
 			parts = append(parts, strings.TrimLeft(string(column.AppendCount(nil, part.n)), " ")+" "+part.what)
 		}

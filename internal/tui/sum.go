@@ -121,11 +121,14 @@ func (gr *group) sharePlace(p *conn.Place) {
 	keep(&c.User, p.User)
 	keep(&c.Cgroup, p.Cgroup)
 	keep(&c.Unit, p.Unit)
+	keep(&c.Slice, p.Slice)
+	keep(&c.Session, p.Session)
 	keep(&c.Container, p.Container)
 	keep(&c.ContainerID, p.ContainerID)
 	keep(&c.Image, p.Image)
 	keep(&c.Pod, p.Pod)
 	keep(&c.Namespace, p.Namespace)
+	keep(&c.NetNS, p.NetNS)
 	gr.sum.Place = c
 }
 

@@ -104,6 +104,7 @@ func watchSource(t testing.TB, source conn.Source, cfg conn.Config) *watcher {
 
 func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config) {
 	owners, remotes, rows := enrich.New(enrich.Config{}), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
+	defer owners.Close()
 	for sample, err := range source(ctx) {
 		if err != nil {
 			w.err = err

@@ -1,0 +1,227 @@
+package enrich
+
+import (
+	"tcptop/internal/conn"
+	"tcptop/internal/place"
+)
+
+// spot is one cgroup. A path of "" is not known yet, or never will be.
+type spot struct {
+	path string
+	loc  place.Location
+	box  conn.Container // as its runtime has it, as far as that is known
+}
+
+// placeKey is all that a Place follows from. The process counts only on hosts with
+// cgroup v1 hierarchies, and only where the v2 one names no container.
+type placeKey struct {
+	cgroup     uint64
+	process    process
+	uid, netns uint32
+	has        conn.Has // HasUID, HasCgroup
+}
+
+// entry is the newest Place of a key; nil where nothing can be known.
+type entry struct {
+	place   *conn.Place
+	cgroup  *spot // nil is none
+	legacy  *spot // of the process, in a v1 hierarchy; nil is none, or nothing
+	retry   int64 // when to ask again for the user's name; 0 is never
+	through bool  // the process has to be asked: this entry is for those that are not known
+}
+
+// space is a network namespace: its name by ip-netns(8), and who alone is in it.
+type space struct {
+	name   string
+	holder *spot
+	shared bool // by containers that are not of one pod
+}
+
+func (e *Enricher) fill(c *conn.Conn, now int64) {
+	if c.Place != nil {
+		return
+	}
+	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, has: c.Has & (conn.HasUID | conn.HasCgroup)}
+	owner := process{c.Owner.PID, c.Owner.Start}
+	found := e.last.of
+	if found == nil || key != e.last.key || owner != e.last.owner {
+		if found = e.entry(key, now); found.through && owner.pid != 0 {
+			of := key
+			of.process = owner
+			found = e.entry(of, now)
+		}
+		e.last = latest{key, owner, found}
+	}
+	if found.retry != 0 && now >= found.retry {
+		e.build(key, found, now)
+	}
+	c.Place = found.place
+}
+
+// latest is the entry of the row before: neighbours are often alike.
+type latest struct {
+	key   placeKey // without the process
+	owner process
+	of    *entry
+}
+
+func (e *Enricher) entry(key placeKey, now int64) *entry {
+	if found, ok := e.places[key]; ok {
+		return found
+	}
+	if len(e.places) >= maxPlaces {
+		e.forget()
+	}
+	found := &entry{}
+	e.places[key] = found
+	if key.has&conn.HasCgroup != 0 {
+		found.cgroup = e.spot(key.cgroup)
+	}
+	found.through = e.cgroups.v1 && key.process == (process{}) && (found.cgroup == nil || !found.cgroup.loc.HasContainer())
+	if key.process != (process{}) {
+		e.clerk.wantProcess(key.process)
+	}
+	e.meet(key.netns, found.best())
+	e.build(key, found, now)
+	return found
+}
+
+// forget empties the caches. Rows keep the places that they have.
+func (e *Enricher) forget() {
+	clear(e.places)
+	clear(e.spots)
+	clear(e.spaces)
+	clear(e.changed)
+	e.last = latest{}
+}
+
+// spot is the cgroup of an id. Its path is there at once if the kernel gives it.
+func (e *Enricher) spot(id uint64) *spot {
+	s, ok := e.spots[id]
+	if ok {
+		return s
+	}
+	s = &spot{}
+	e.spots[id] = s
+	if e.asked++; e.asked <= maxAsked {
+		if path, gone := e.cgroups.byID(id); path != "" || gone {
+			e.settle(s, path)
+			return s
+		}
+	}
+	e.clerk.wantPath(id)
+	return s
+}
+
+// maxAsked bounds what one tick asks the kernel for itself: 4 ms.
+const maxAsked = 512
+
+// settle makes the path of a spot known.
+func (e *Enricher) settle(s *spot, path string) {
+	s.path, s.loc = path, place.Parse(path)
+	e.name(s)
+}
+
+// name puts down what the runtimes say of a spot's container.
+func (e *Enricher) name(s *spot) {
+	s.box = conn.Container{}
+	if c := e.boxes.find(s); c != nil {
+		s.box = *c
+	}
+}
+
+// best is the spot that says most; nil is none.
+func (e *entry) best() *spot {
+	if e.legacy != nil && (e.cgroup == nil || e.legacy.loc.SaysMore(&e.cgroup.loc)) {
+		return e.legacy
+	}
+	return e.cgroup
+}
+
+// build brings the Place of an entry up to date and tells of it if it had another one.
+func (e *Enricher) build(key placeKey, of *entry, now int64) {
+	p := conn.Place{NetNS: e.spaceName(key.netns)}
+	of.retry = 0
+	if key.has&conn.HasUID != 0 {
+		if p.User = e.user(key.uid, now); p.User == "" {
+			of.retry = e.users[key.uid].at + retryAfter
+		}
+	}
+	s := of.best()
+	if s != nil {
+		p.Cgroup, p.Unit, p.Slice, p.Session = s.path, s.loc.Unit, s.loc.Slice, s.loc.Session
+		p.ContainerID, p.Container = s.loc.ID, s.loc.Name
+		s.addBox(&p)
+	}
+	switch was := of.place; {
+	case was != nil && *was == p:
+	case was != nil:
+		of.place = &p
+		e.news = append(e.news, conn.PlaceChange{Was: was, Is: of.place})
+	case p != (conn.Place{}) || s != nil:
+		of.place = &p // one that says nothing yet, so that it can be replaced
+	}
+}
+
+// addBox adds what the runtime says of the spot's container.
+func (s *spot) addBox(p *conn.Place) {
+	b := &s.box
+	p.Image, p.Pod, p.Namespace = b.Image, b.Pod, b.Namespace
+	if b.ID != "" {
+		p.ContainerID = b.ID
+	}
+	if b.Name != "" {
+		p.Container = b.Name
+	}
+}
+
+// meet notes that a cgroup has sockets in a network namespace.
+func (e *Enricher) meet(netns uint32, s *spot) {
+	if netns == 0 {
+		return
+	}
+	of := e.spaces[netns]
+	if of == nil {
+		of = &space{name: e.runNames[netns]}
+		e.spaces[netns] = of
+		e.strange = e.strange || of.name == ""
+	}
+	if s == nil || e.own[netns] || s.box.ID == "" && s.loc.ID == "" || of.holder == s {
+		return
+	}
+	if of.holder != nil {
+		shared := of.shared || of.holder.pod() == "" || of.holder.pod() != s.pod()
+		if shared == of.shared {
+			return
+		}
+		of.shared = shared
+	} else {
+		of.holder = s
+	}
+	e.changed[netns] = struct{}{}
+}
+
+// pod tells the pods of two spots apart; "" is none.
+func (s *spot) pod() string {
+	if s.loc.PodUID != "" {
+		return s.loc.PodUID
+	}
+	return s.box.PodUID
+}
+
+func (e *Enricher) spaceName(netns uint32) string {
+	of := e.spaces[netns]
+	switch {
+	case of == nil:
+		return ""
+	case of.name != "" || of.holder == nil:
+		return of.name
+	case of.holder.box.Pod != "":
+		return of.holder.box.Pod
+	case of.shared:
+		return ""
+	case of.holder.box.Name != "":
+		return of.holder.box.Name
+	}
+	return of.holder.loc.Name
+}
