@@ -34,7 +34,8 @@ type plan struct {
 	count   int
 	log     logfile.Config // without a path: none
 
-	look    tui.Config // what the flags say of the screen
+	history time.Duration // that the screen keeps; 0 is nothing
+	look    tui.Config    // what the flags say of the screen
 	noColor bool
 	numeric bool
 	// running is the screen's collector once it is open.
@@ -79,7 +80,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if p.look, err = o.screenFlags(env, given, args); err != nil {
 		return nil, err
 	}
-	p.noColor, p.numeric = o.look.noColor, o.numeric
+	p.noColor, p.numeric, p.history = o.look.noColor, o.numeric, time.Duration(o.look.history)
 	if p.log, err = o.logConfig(p); err != nil {
 		return nil, err
 	}

@@ -27,13 +27,15 @@ type look struct {
 	ascii    bool
 	noMouse  bool
 	readOnly bool
+	history  history
 	group    choice
 }
 
 func newLook() look {
 	return look{
-		theme: choice{of: []string{"auto", "dark", "light", "mono"}},
-		group: choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns"}},
+		history: history(10 * time.Minute),
+		theme:   choice{of: []string{"auto", "dark", "light", "mono"}},
+		group:   choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns"}},
 	}
 }
 
@@ -44,6 +46,7 @@ func (l *look) flags() *pflag.FlagSet {
 	f.BoolVar(&l.noColor, "no-color", false, "no colour, as NO_COLOR does")
 	f.BoolVar(&l.ascii, "ascii", false, "only ASCII characters")
 	f.BoolVar(&l.noMouse, "no-mouse", false, "leave the mouse to the terminal")
+	f.Var(&l.history, "history", "keep the last `time` to go back to with [ { J; 0 keeps nothing")
 	f.BoolVar(&l.readOnly, "read-only", false, "no signals and no closing of sockets")
 	return f
 }
@@ -109,10 +112,16 @@ func (p *plan) screen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	past, err := p.keeper()
+	if err != nil {
+		return err
+	}
 	frames := tui.NewMailbox()
 	done, left, said := make(chan error, 1), make(chan error, 1), make(chan string, 1)
-	go func() { done <- p.feedUntil(ctx, frames, said, log) }()
-	m := tui.New(p.screenConfig(ctx, frames))
+	go func() { done <- p.feedUntil(ctx, frames, said, log, past) }()
+	c := p.screenConfig(ctx, frames)
+	c.Past = past.past(p)
+	m := tui.New(c)
 	go func() {
 		left <- tui.Run(ctx, m, tui.Terminal{In: p.env.Stdin, Out: p.env.Stdout, Environ: p.screenEnviron()})
 	}()
@@ -159,19 +168,19 @@ func await(ctx context.Context, left <-chan error) (ended bool, err error) {
 
 // feedUntil is feed, after which the screen ends: also when feed panics, so that
 // the terminal is restored before anybody reads why.
-func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook) (err error) {
+func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &failure{code: exitRuntime, msg: fmt.Sprintf("panic: %v", r), hint: "please report this:\n" + string(debug.Stack())}
 		}
 		frames.Close(err)
 	}()
-	return p.feed(ctx, frames, said, log)
+	return p.feed(ctx, frames, said, log, past)
 }
 
 // feed measures and leaves every tick for the screen. What there is to say on stderr
 // goes to said, which has room for it.
-func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook) error {
+func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper) error {
 	collector, notice, err := p.collector()
 	if err != nil {
 		return err
@@ -197,6 +206,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		rows.Apply(sample)
 		log.tick(rows)
 		f := tui.Frame{Snapshot: rows.Snapshot(), Log: log.mark()}
+		past.keep(sample, f.Snapshot.Len())
 		cost.fill(&f)
 		frames.Put(f)
 		if ticks++; ticks == p.count {

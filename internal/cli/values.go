@@ -123,6 +123,32 @@ func (v *positive) Set(s string) error {
 	return nil
 }
 
+// history is how much of the past to keep: 0 or a length of time, a second at least.
+type history time.Duration
+
+func (v *history) Type() string { return "time" }
+func (v *history) String() string {
+	s := time.Duration(*v).String()
+	if short, found := strings.CutSuffix(s, "m0s"); found {
+		return short + "m"
+	}
+	return s
+}
+
+func (v *history) Set(s string) error {
+	d, ok := parseAge(s)
+	switch {
+	case s == "0":
+		d = 0
+	case !ok:
+		return errors.New("not a length of time, such as 10m or 2h")
+	case d < time.Second:
+		return errors.New("less than a second")
+	}
+	*v = history(d)
+	return nil
+}
+
 // choice is one word of a fixed set.
 type choice struct {
 	word string

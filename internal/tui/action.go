@@ -80,6 +80,9 @@ func (m *Model) openSignalMenu() {
 
 func (m *Model) signalMenu(it *item) {
 	owner := it.row.Owner
+	if m.inPast() {
+		return
+	}
 	switch {
 	case m.cfg.Actions.Signal == nil:
 		m.say(warning, "signals cannot be sent from here")
@@ -115,6 +118,9 @@ func (m *Model) askClose() {
 }
 
 func (m *Model) confirmClose(it *item) {
+	if m.inPast() {
+		return
+	}
 	switch {
 	case m.cfg.Actions.Close == nil:
 		m.say(warning, "sockets cannot be closed from here")

@@ -15,16 +15,23 @@ func TestAnyKeys(t *testing.T) {
 		rounds = 5
 	}
 	for range rounds {
-		d := started(t, 80, 24)
+		d, p := onTape(t, 80, 24, 3)
 		var sent []string
 		for n := 3; n < 150; n++ {
 			msg := anything(rng)
 			if s, ok := msg.(interface{ String() string }); ok {
 				sent = append(sent, s.String())
 			}
-			if msg == nil {
-				d.tick(later(ticks()[0], n), n)
-			} else {
+			p.samples = append(p.samples, later(ticks()[0], n))
+			switch msg := msg.(type) {
+			case nil:
+				d.tick(p.samples[n], n)
+			case playMsg:
+				_, cmd := d.Update(playMsg{d.past.wake})
+				d.travelling(cmd)
+			case tea.KeyPressMsg:
+				d.key(msg)
+			default:
 				d.Update(msg)
 			}
 			d.Update(settleMsg{d.bar.edit})
@@ -40,7 +47,7 @@ func TestAnyKeys(t *testing.T) {
 func anything(rng *rand.Rand) tea.Msg {
 	codes := []rune{tea.KeyUp, tea.KeyDown, tea.KeyLeft, tea.KeyRight, tea.KeyPgUp, tea.KeyPgDown, tea.KeyBackspace, tea.KeyTab,
 		tea.KeyEnter, tea.KeyEscape, tea.KeyHome, tea.KeyEnd}
-	switch k := rng.IntN(20); {
+	switch k := rng.IntN(24); {
 	case k < 5:
 		return tea.KeyPressMsg{Code: codes[rng.IntN(len(codes))]}
 	case k < 15:
@@ -54,6 +61,11 @@ func anything(rng *rand.Rand) tea.Msg {
 		return tea.MouseClickMsg{X: rng.IntN(220), Y: rng.IntN(60), Button: tea.MouseLeft}
 	case k == 18:
 		return tea.MouseWheelMsg{Button: tea.MouseWheelDown}
+	case k == 19:
+		return playMsg{}
+	case k < 22:
+		c := []rune("[]{}J ")[rng.IntN(6)]
+		return tea.KeyPressMsg{Code: c, Text: string(c)}
 	}
 	return nil
 }

@@ -161,13 +161,22 @@ func (m *Model) addPins(v *view, pins []*table.Row, lo, hi int) int {
 	return len(m.pins)
 }
 
+// happened is the tally of events: what is measured has more of them than the way to
+// a tick of the past.
+func (m *Model) happened() *tally {
+	if m.cfg.Replay {
+		return m.tally
+	}
+	return m.live
+}
+
 // keptClosed are the closed rows to show.
 func (m *Model) keptClosed(v *view, match func(*table.Row) bool) []item {
 	if !m.keep {
 		return nil
 	}
 	var all []item
-	for e := range m.tally.newest {
+	for e := range m.happened().newest {
 		if e.Event == conn.EventOpen || e.at.Mono >= m.shown.Mono || !match(&e.Row) {
 			continue
 		}
@@ -183,7 +192,7 @@ func (m *Model) queryEvents(v *view, lo, hi int) {
 	v.window, v.base, v.total = v.window[:0], lo, 0
 	var at *table.Snapshot
 	var match func(*table.Row) bool
-	for e := range m.tally.newest {
+	for e := range m.happened().newest {
 		if e.at.Mono > m.shown.Mono {
 			continue
 		}

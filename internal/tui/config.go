@@ -14,6 +14,10 @@ import (
 type Config struct {
 	List     *column.List
 	Frames   *Mailbox
+	Past     *Past     // nil is none
+	Replay   bool      // there is the past alone: nothing is measured
+	At       time.Time // where a replay begins
+	Play     bool      // it plays from the start
 	Host     string
 	Interval time.Duration
 	Local    *time.Location // zone of the clock

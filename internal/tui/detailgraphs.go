@@ -4,10 +4,10 @@ import "tcptop/internal/column"
 
 // span says how long the history is that is shown.
 func (d *details) span(m *Model) string {
-	if m.latest.Snapshot == nil || d.history.rx.len() == 0 {
+	if m.head() == nil || d.history.rx.len() == 0 {
 		return ""
 	}
-	return "graphs: " + duration(m.latest.Snapshot.Time.Sub(d.history.first.Time))
+	return "graphs: " + duration(m.head().Time.Sub(d.history.first.Time))
 }
 
 // drawGraphs writes the history of both rates, of rtt and of retransmits.

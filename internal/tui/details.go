@@ -101,6 +101,7 @@ func (d *details) commands(m *Model) []command {
 	all := d.textPane.commands(m)
 	last := &all[len(all)-1-len(d.keys)]
 	last.Binding = on("", "esc q enter", "Esc", "back", nil).Binding
+	all = append(all, m.pastCommands("details")...)
 	return append(all, on("details", "u", "u", "bits or bytes", do(m.toggleBits)),
 		on("details", "? h f1", "?", "help", do(m.openHelp)))
 }

@@ -48,7 +48,7 @@ func (m *Model) headerHeight() int {
 
 // bottomHeight is how many lines stand below the table.
 func (m *Model) bottomHeight() int {
-	return min(1+m.bar.height(m.width), max(m.height-2, 1))
+	return min(1+m.bar.height(m.width)+m.timeHeight(), max(m.height-2, 1))
 }
 
 // bodyHeight is how many rows are visible.

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,9 +20,10 @@ func (m *Model) askExport() {
 		return
 	}
 	v := m.view()
-	file := fmt.Sprintf("tcptop-%s-%s.csv", strings.ToLower(v.name), m.shown.Time.In(m.cfg.Local).Format("20060102-150405"))
+	at := m.shown.Time.In(m.cfg.Local)
+	when, file := at.Format(time.TimeOnly), fmt.Sprintf("tcptop-%s-%s.csv", strings.ToLower(v.name), at.Format("20060102-150405"))
 	m.pane = &question{title: "Export this view?",
-		text: []string{fmt.Sprintf("%d lines of %s to %s in the current directory", min(v.total, maxExport), v.name, file),
+		text: []string{fmt.Sprintf("%d lines of %s, as of %s, to %s in the current directory", min(v.total, maxExport), v.name, when, file),
 			"Nothing is overwritten."},
 		yes: func() tea.Cmd {
 			data := m.export() // now, while the snapshot is held

@@ -147,9 +147,10 @@ func (d *driver) press(keys ...string) tea.Cmd {
 	for _, k := range keys {
 		_, cmd = d.Update(keyOf(k))
 		d.Update(settleMsg{d.bar.edit})
-		if _, open := d.pane.(*details); open && cmd != nil {
+		if _, open := d.pane.(*details); open && cmd != nil && !d.past.busy {
 			d.Update(cmd())
 		}
+		cmd = d.travelling(cmd)
 	}
 	return cmd
 }

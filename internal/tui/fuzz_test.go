@@ -12,13 +12,14 @@ import (
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte("jjG\rq\x1ba/comm=x\x1b2\r3\rIIcc \x1b? \x1bKy Xy tzoomF"))
 	f.Add([]byte{0xf0, 1, 1, 'G', 0xf0, 200, 60, 0xf1, 'a', 'a', '\r', 'j', 0xf1, 0xf2, 9, 9, '5', 0xf1, ' ', 0xf1, 0xf1, ' '})
+	f.Add([]byte("[[\xf1]} {\xf1\xf1\xf4 +\xf4\xf5J18:00:01\rE\x1bo[m]jm[5[\r]\x1b\x1b"))
 	names := map[byte]rune{1: tea.KeyUp, 2: tea.KeyDown, 3: tea.KeyLeft, 4: tea.KeyRight, 5: tea.KeyPgUp, 6: tea.KeyPgDown,
 		8: tea.KeyBackspace, 9: tea.KeyTab, 13: tea.KeyEnter, 27: tea.KeyEscape}
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		if len(stream) > 300 {
 			return
 		}
-		d := started(t, 80, 24)
+		d, p := onTape(t, 80, 24, 3)
 		n := 3
 		for r := bytes.NewReader(stream); r.Len() > 0; {
 			b, _ := r.ReadByte()
@@ -28,20 +29,28 @@ func FuzzKeys(f *testing.F) {
 				h, _ := r.ReadByte()
 				d.Update(tea.WindowSizeMsg{Width: int(w), Height: int(h)})
 			case b == 0xf1:
-				d.tick(later(ticks()[0], n), n)
+				p.samples = append(p.samples, later(ticks()[0], n))
+				d.tick(p.samples[n], n)
 				n++
 			case b == 0xf2:
 				x, _ := r.ReadByte()
 				y, _ := r.ReadByte()
 				d.Update(tea.MouseClickMsg{X: int(x), Y: int(y), Button: tea.MouseLeft})
+			case b == 0xf4:
+				_, cmd := d.Update(playMsg{d.past.wake})
+				d.travelling(cmd)
+			case b == 0xf5: // a key while a move is under way
+				_, cmd := d.Update(keyOf("["))
+				d.Update(keyOf("esc"))
+				d.travelling(cmd)
 			case b == 0xf3:
 				d.Update(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
 			case named:
-				d.Update(tea.KeyPressMsg{Code: code})
+				d.key(tea.KeyPressMsg{Code: code})
 			case b < ' ':
-				d.Update(tea.KeyPressMsg{Code: rune('a' + b - 1), Mod: tea.ModCtrl})
+				d.key(tea.KeyPressMsg{Code: rune('a' + b - 1), Mod: tea.ModCtrl})
 			default:
-				d.Update(tea.KeyPressMsg{Code: rune(b), Text: string(rune(b))})
+				d.key(tea.KeyPressMsg{Code: rune(b), Text: string(rune(b))})
 			}
 			d.Update(settleMsg{d.bar.edit})
 			checkScreen(t, d.View().Content, d.width, d.height)

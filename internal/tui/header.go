@@ -36,9 +36,17 @@ func (m *Model) drawHost(p *pen) {
 	} else if p.width >= 60 {
 		loss = "lost 0"
 	}
-	if s := m.latest.Snapshot; s != nil {
-		p.text(plain, "  "+s.Time.In(m.cfg.Local).Format(time.TimeOnly))
+	if s := m.head(); s != nil {
+		clock := plain
+		if m.past.on {
+			clock = banner
+		}
+		p.text(plain, "  ")
+		p.text(clock, s.Time.In(m.cfg.Local).Format(time.TimeOnly))
 		every, up := "  every "+m.cfg.Interval.String(), "  up "+duration(m.latest.Uptime)
+		if m.cfg.Replay {
+			up = ""
+		}
 		if p.width >= 60 && len(every)+len(up)+len(loss)+1 < p.left() {
 			p.text(dim, every+up)
 		}
@@ -56,7 +64,7 @@ func (m *Model) drawHost(p *pen) {
 }
 
 func (m *Model) hostName() string {
-	if s := m.latest.Snapshot; s != nil && s.Host != "" {
+	if s := m.head(); s != nil && s.Host != "" {
 		return s.Host
 	}
 	return m.cfg.Host
@@ -79,7 +87,7 @@ func (m *Model) costText() string {
 
 // lossText is what is not on the screen, "" where all is.
 func (m *Model) lossText() string {
-	s := m.latest.Snapshot
+	s := m.head()
 	if s == nil {
 		return ""
 	}
@@ -142,7 +150,7 @@ func (m *Model) drawStates(p *pen) {
 
 // perSecond is n of this tick per second.
 func (m *Model) perSecond(n uint64) string {
-	s := m.latest.Snapshot
+	s := m.head()
 	if s == nil || s.Elapsed <= 0 {
 		return "0"
 	}

@@ -79,6 +79,7 @@ func (m *Model) openHelp() {
 	t.addCommands(all)
 	if m.pane == nil {
 		t.addSigns()
+		t.addPast(m)
 		t.addMissing(m)
 		t.addColumns(m)
 	}
@@ -89,6 +90,9 @@ func (m *Model) openHelp() {
 func (t *textPane) addCommands(all []command) {
 	group := ""
 	for _, c := range all {
+		if c.Help().Key == "" {
+			continue
+		}
 		if c.group != group {
 			group = c.group
 			t.lines = append(t.lines, textLine{head: group})
@@ -109,6 +113,17 @@ func (t *textPane) addSigns() {
 		{"/ filter", "rport=443 and rtt>50ms and not comm~ssh; a bare word matches anywhere; tcptop help filter"},
 	} {
 		t.lines = append(t.lines, textLine{name: s[0], text: s[1]})
+	}
+}
+
+// addPast says what is kept of the past.
+func (t *textPane) addPast(m *Model) {
+	if m.cfg.Past == nil || m.cfg.Past.About == nil {
+		return
+	}
+	t.lines = append(t.lines, textLine{head: "the past"})
+	for _, text := range m.cfg.Past.About() {
+		t.lines = append(t.lines, textLine{text: text})
 	}
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strings"
+	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -15,7 +16,8 @@ type command struct {
 	run   func() tea.Cmd
 }
 
-// on makes a command; keys are separated by spaces.
+// on makes a command; keys are separated by spaces. One that is shown with another
+// has nothing to be shown as.
 func on(group, keys, shown, does string, run func() tea.Cmd) command {
 	return command{group: group, run: run,
 		Binding: key.NewBinding(key.WithKeys(strings.Fields(keys)...), key.WithHelp(shown, does))}
@@ -67,11 +69,12 @@ func (m *Model) moveCommands() []command {
 		on("move", "down j", "↓ j", "next row", do(func() { m.move(1) })),
 		on("move", "up k", "↑ k", "previous row", do(func() { m.move(-1) })),
 		on("move", "g home", "g Home", "first row", do(func() { m.put(0) })),
-		on("move", "G end", "G End", "last row", do(func() { m.put(m.view().total - 1) })),
+		on("move", "G", "G End", "last row; in the past End returns to now", do(m.lastRow)),
+		on("move", "end", "", "", do(m.end)),
 		on("move", "pgdown ctrl+f", "PgDn ^f", "next page", page(1)),
 		on("move", "pgup ctrl+b", "PgUp ^b", "previous page", page(-1)),
 		on("move", "enter", "Enter", "open details, fold or unfold a group", m.open).hinted("Enter details"),
-		on("move", "esc", "Esc", "back: drop the filter, then the cursor", do(m.back)),
+		on("move", "esc", "Esc", "back: to now, drop the filter, then the cursor", do(m.back)),
 	}
 }
 
@@ -121,15 +124,22 @@ func (m *Model) rowCommands() []command {
 }
 
 func (m *Model) timeCommands() []command {
-	replay := do(func() { m.say(warning, "stepping in time needs a recording") })
-	return []command{
-		on("time", "space", "Space", "pause the screen; collecting goes on", do(m.togglePause)),
+	return append([]command{
+		on("time", "space", "Space", "pause the screen; collecting goes on; in the past: play, stop", m.togglePause),
 		on("time", "z", "z", "count from zero from here on; again: absolute", do(m.toggleZero)),
-		on("time", "+ =", "+", "longer interval", do(func() { m.changeInterval(1) })),
-		on("time", "-", "-", "shorter interval", do(func() { m.changeInterval(-1) })),
-		on("time", "[ ]", "[ ]", "a step in time, in a replay", replay),
-		on("time", "{ }", "{ }", "a minute in time, in a replay", replay),
-		on("time", "J", "J", "go to a time, in a replay", replay),
+		on("time", "+ =", "+", "longer interval; in the past: faster", do(func() { m.changeInterval(1) })),
+		on("time", "-", "-", "shorter interval; in the past: slower", do(func() { m.changeInterval(-1) })),
+	}, m.pastCommands("time")...)
+}
+
+// pastCommands are the keys that go into the past and back.
+func (m *Model) pastCommands(group string) []command {
+	return []command{
+		on(group, "[", "[ ]", "a tick back, forth in time", func() tea.Cmd { return m.step(-1) }),
+		on(group, "]", "", "", func() tea.Cmd { return m.step(1) }),
+		on(group, "{", "{ }", "a minute back, forth", func() tea.Cmd { return m.leap(-time.Minute) }),
+		on(group, "}", "", "", func() tea.Cmd { return m.leap(time.Minute) }),
+		on(group, "J", "J", "go to a time: 03:10, 2h ago, 2026-11-25T03:10:00Z", do(m.askTime)),
 	}
 }
 

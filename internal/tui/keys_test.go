@@ -378,7 +378,7 @@ func TestLookKeys(t *testing.T) {
 	d.press("+")
 	d.sees("tcptop -d")
 	d.press("[")
-	d.sees("recording")
+	d.sees("nothing is kept of the past")
 }
 
 func TestInterval(t *testing.T) {

@@ -26,10 +26,12 @@ type Model struct {
 	height int
 
 	latest Frame
-	shown  *table.Snapshot // of the newest frame, or of the one that was paused at
+	shown  *table.Snapshot // of the newest frame, of the one that was paused at, or of the past
 	ended  bool
-	err    error // why the source ended
-	tally  *tally
+	err    error  // why the source ended
+	live   *tally // of what is measured
+	tally  *tally // of what is shown
+	past   past
 	env    env
 
 	views   [viewCount]*view
@@ -61,6 +63,7 @@ func New(cfg Config) *Model {
 		cfg.Local = time.UTC
 	}
 	m := &Model{cfg: cfg, cols: newColumnSet(cfg.List), tally: newTally(), views: newViews(), width: 80, height: 24}
+	m.live, m.past.tally, m.past.speed = m.tally, newTally(), 1
 	m.keys = m.commands()
 	m.hints = hints(m.keys)
 	m.cols.add(treeColumns()...)
@@ -120,6 +123,10 @@ func (m *Model) view() *view { return m.views[m.current] }
 // terminal's background.
 func (m *Model) Init() tea.Cmd {
 	cmds := []tea.Cmd{m.wait}
+	if m.cfg.Replay {
+		m.past.playing = m.cfg.Play
+		cmds = []tea.Cmd{m.travel(move{to: m.cfg.At})}
+	}
 	if m.look == "auto" && !m.cfg.Quiet {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -166,6 +173,11 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.arrange()
 	case doneMsg:
 		m.note = msg.note
+	case arrivedMsg:
+		m.dirty = true
+		return m, m.arrive(msg)
+	case playMsg:
+		return m, m.playOn(msg)
 	case lineageMsg:
 		msg.of.take(msg.tasks, msg.err)
 	default:
@@ -180,10 +192,10 @@ func (m *Model) take(f Frame) {
 	old := m.latest.Snapshot
 	m.latest = f
 	for _, d := range f.digests {
-		m.tally.add(d)
+		m.live.add(d)
 	}
 	m.dirty = true
-	if !m.paused {
+	if !m.paused && !m.past.on {
 		m.shown = f.Snapshot
 		m.arrange()
 		m.refreshPane()

@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"tcptop/internal/column"
+	"tcptop/internal/conn"
 	"tcptop/internal/table"
 )
 
@@ -57,6 +59,24 @@ func (p places) of(r *table.Row) (uint32, bool) {
 		return 0, false
 	}
 	return p[r.Pos].next - 1, true
+}
+
+// in is p, which is of old, for the positions of s.
+func (p places) in(old, s *table.Snapshot) places {
+	was := make(map[conn.ID]uint32, len(p))
+	for r := range old.Rows() {
+		if place, ok := p.of(r); ok {
+			was[r.ID] = place + 1
+		}
+	}
+	var all places
+	for r := range s.Rows() {
+		if place, ok := was[r.ID]; ok {
+			all = append(all, make(places, int(r.Pos)+1-len(all))...)
+			all[r.Pos] = frozenPlace{mark(r.ID), place}
+		}
+	}
+	return slices.Clip(all)
 }
 
 // row is the candidate for r.

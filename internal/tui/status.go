@@ -7,6 +7,9 @@ import (
 
 // drawBottom writes the filter while it is edited, and the status line.
 func (m *Model) drawBottom(p *pen) {
+	if m.timeHeight() > 0 && p.lines() > 1 {
+		m.drawTime(p)
+	}
 	if m.bar.editing && p.lines() > 1 {
 		m.bar.draw(p)
 	}
@@ -24,6 +27,9 @@ func (m *Model) drawStatus(p *pen) {
 		return
 	case m.paused:
 		m.drawBanner(p)
+		return
+	case m.past.on && m.timeHeight() == 0:
+		m.drawTime(p)
 		return
 	}
 	v := m.view()

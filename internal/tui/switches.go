@@ -40,6 +40,9 @@ func (m *Model) open() tea.Cmd {
 func (m *Model) back() {
 	v := m.view()
 	switch {
+	case m.past.on && !m.cfg.Replay:
+		m.present()
+		return
 	case m.bar.text() != "":
 		m.bar.set("")
 	case v.cursor.kind != noItem:
@@ -180,6 +183,7 @@ func (m *Model) togglePin() {
 	} else if m.pins = append(m.pins, it.row.ID); len(m.pins) > maxPins {
 		m.pins = slices.Delete(m.pins, 0, 1)
 	}
+	m.past.pins = slices.Clone(m.pins)
 	m.arrange()
 }
 
@@ -197,13 +201,16 @@ func (m *Model) toggleKeep() {
 	m.arrange()
 }
 
-func (m *Model) togglePause() {
+func (m *Model) togglePause() tea.Cmd {
 	switch {
+	case m.past.bound():
+		return m.play()
 	case m.paused:
 		m.unpause()
 	case m.shown != nil:
 		m.paused = true
 	}
+	return nil
 }
 
 func (m *Model) toggleZero() {
@@ -223,6 +230,10 @@ func intervals() []time.Duration {
 
 // changeInterval takes the next longer or shorter interval.
 func (m *Model) changeInterval(step int) {
+	if m.past.on {
+		m.changeSpeed(step)
+		return
+	}
 	next := m.cfg.Interval
 	for _, d := range intervals() {
 		if step > 0 && d > m.cfg.Interval {

@@ -139,6 +139,12 @@ func TestScreen(t *testing.T) {
 	w.keys("Space")
 	w.sees(`PAUSED +this is [1-9]s old`)
 	w.keys("Space")
+	w.keys("[", "[", "[")
+	w.sees(`PAST [\d:]+ +[\dms]+ ago`, `stopped 1x`, `load \d+`, `[1-9][\d.]* +[kM]?B`)
+	w.keys("+", "Space")
+	w.sees(`▶ 2x`)
+	w.keys("Escape")
+	w.lacks(`PAST`)
 	for _, size := range [][2]int{{20, 5}, {200, 50}, {1, 1}, {80, 24}} {
 		w.tmux("resize-window", "-t", "s", "-x", strconv.Itoa(size[0]), "-y", strconv.Itoa(size[1]))
 	}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/record"
+	"tcptop/internal/table"
+	"tcptop/internal/tui"
+)
+
+// Bounds on what leads to a tick that was jumped to: the ticks before it are there for
+// histories, as many as are read at once.
+const (
+	leadTicks = 60
+	leadRows  = 60_000
+)
+
+// rewinder moves a screen over earlier ticks.
+type rewinder struct {
+	cursor   *record.Cursor
+	from, to time.Time // where it begins and ends; zero is nowhere
+	table    func() *table.Table
+
+	rows *table.Table // as of at; nil where the cursor is elsewhere
+	at   time.Time
+}
+
+// move is tui.Past's.
+func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) error {
+	if to.IsZero() && ticks > 0 && w.rows != nil {
+		return w.forth(ticks, show)
+	}
+	w.rows = nil
+	if to.IsZero() {
+		to = w.at
+	}
+	if to.Before(w.from) {
+		to = w.from
+	}
+	err := w.cursor.Go(to, ignore)
+	if err == nil && ticks != 0 {
+		err = w.cursor.Step(ticks, ignore)
+	}
+	if ticks < 0 && (errors.Is(err, io.EOF) || err == nil && w.cursor.Time().Before(w.from)) {
+		err = w.cursor.Go(w.from, ignore)
+		if err == nil && !w.cursor.Time().Before(w.at) {
+			err = io.EOF
+		}
+	}
+	if err == nil && w.late(w.cursor.Time()) {
+		err = io.EOF
+	}
+	if err != nil {
+		return err
+	}
+	return w.lead(w.cursor.Time(), show)
+}
+
+func ignore(*conn.Sample) {}
+
+func (w *rewinder) late(t time.Time) bool { return !w.to.IsZero() && t.After(w.to) }
+
+// forth takes the next ticks, one by one.
+func (w *rewinder) forth(ticks int, show func(*table.Snapshot)) error {
+	for range ticks {
+		s, err := w.cursor.Next()
+		if err != nil {
+			return err
+		}
+		if w.late(s.Time) {
+			w.rows = nil
+			return io.EOF
+		}
+		w.take(s, show)
+	}
+	return nil
+}
+
+func (w *rewinder) take(s *conn.Sample, show func(*table.Snapshot)) {
+	w.rows.Apply(s)
+	w.at = s.Time
+	show(w.rows.Snapshot())
+}
+
+// lead shows the tick at t and some of those before it.
+func (w *rewinder) lead(t time.Time, show func(*table.Snapshot)) error {
+	var times []time.Time
+	rows := 0
+	if err := w.cursor.Go(t, func(s *conn.Sample) {
+		times = append(times, s.Time)
+		rows = len(s.Conns) + len(s.Closed)
+	}); err != nil {
+		return err
+	}
+	begin := t
+	if len(times) == 2 {
+		ticks := min(leadTicks, max(leadRows/max(rows, 1), 1))
+		begin = t.Add(-time.Duration(ticks) * min(t.Sub(times[0]), time.Minute))
+	}
+	if begin.Before(w.from) {
+		begin = w.from
+	}
+	w.rows = w.table()
+	err := w.cursor.Go(begin, func(s *conn.Sample) { w.take(s, show) })
+	for err == nil && w.at.Before(t) {
+		err = w.forth(1, show)
+	}
+	return err
+}
+
+// Bounds on what the screen keeps of its own past.
+const (
+	historyBytes = 64 << 20
+	historyRows  = 1 << 18 // more connections than this have no past
+)
+
+// keeper keeps the live screen's past. The nil keeper keeps nothing.
+type keeper struct {
+	*record.History
+	age  time.Duration
+	over atomic.Bool // there were too many rows
+}
+
+// keeper makes one, if the command line wants it.
+func (p *plan) keeper() (*keeper, error) {
+	if p.history == 0 {
+		return nil, nil
+	}
+	kept, err := record.NewHistory(record.HistoryConfig{
+		Header: record.Header{Host: p.env.Host, Interval: p.measure.Interval}, MaxAge: p.history, MaxBytes: historyBytes})
+	if err != nil {
+		return nil, err
+	}
+	return &keeper{History: kept, age: p.history}, nil
+}
+
+// keep adds a tick of so many rows. After one with too many there is none.
+func (k *keeper) keep(s *conn.Sample, rows int) {
+	if k == nil || k.over.Load() {
+		return
+	}
+	if rows > historyRows {
+		k.over.Store(true)
+		return
+	}
+	k.Add(s)
+}
+
+// past is what the screen may go back to.
+func (k *keeper) past(p *plan) *tui.Past {
+	if k == nil {
+		return nil
+	}
+	w := &rewinder{cursor: k.Cursor(), table: p.newTable}
+	return &tui.Past{Move: w.move, Bounds: k.Bounds, Parse: p.parseTime, About: k.about,
+		Begin: fmt.Sprintf("--history %v, at most %d MiB", (*history)(&k.age), historyBytes>>20)}
+}
+
+func (k *keeper) about() []string {
+	lines := []string{fmt.Sprintf("the last %v are kept in memory, in at most %d MiB (--history); [ goes back", (*history)(&k.age), historyBytes>>20)}
+	if first, last := k.Bounds(); !first.IsZero() {
+		lines = append(lines, fmt.Sprintf("now there are %v in %s", last.Sub(first).Round(time.Second), size(uint64(k.Bytes()))))
+	}
+	if k.over.Load() {
+		lines = append(lines, fmt.Sprintf("nothing more is kept: there were more than %d connections", historyRows))
+	}
+	return lines
+}
+
+// newTable is a table as the screen has it.
+func (p *plan) newTable() *table.Table {
+	return table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: int(min(2*int64(p.measure.MaxConns), math.MaxInt32))})
+}
+
+// parseTime reads a time as people write it; last is the last there is.
+func (p *plan) parseTime(text string, last time.Time) (time.Time, error) {
+	return record.ParseTime(text, time.Now(), last.In(p.zone()))
+}
+
+func (p *plan) zone() *time.Location {
+	if p.env.Local == nil {
+		return time.UTC
+	}
+	return p.env.Local
+}
