@@ -14,6 +14,7 @@ process, bytes, packets, rates, round-trip time and state.
 
 Usage:
   tcptop [flags] [interval [count]] [FILTER...]
+  tcptop record [-o DIR] | replay FILE|DIR [FILTER...]
   tcptop doctor | config | completion SHELL | help [fields | filter] | version
 
 Examples:

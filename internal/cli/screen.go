@@ -254,8 +254,16 @@ func (p *plan) screenEnviron() []string {
 	return append(slices.Clone(p.env.Environ), "NO_COLOR=1")
 }
 
-// statePath is the file that remembers the view (XDG Base Directory).
+// statePath is the file that remembers the view.
 func (p *plan) statePath() string {
+	if dir := p.stateDir(); dir != "" {
+		return filepath.Join(dir, "screen.json")
+	}
+	return ""
+}
+
+// stateDir is where this user's tcptop keeps things (XDG Base Directory); "" is nowhere.
+func (p *plan) stateDir() string {
 	dir := p.env.variable("XDG_STATE_HOME")
 	if home := p.env.variable("HOME"); !filepath.IsAbs(dir) && home != "" {
 		dir = filepath.Join(home, ".local", "state")
@@ -263,7 +271,7 @@ func (p *plan) statePath() string {
 	if !filepath.IsAbs(dir) {
 		return ""
 	}
-	return filepath.Join(dir, "tcptop", "screen.json")
+	return filepath.Join(dir, "tcptop")
 }
 
 // variable is the last value of an environment variable.

@@ -169,3 +169,57 @@ func (v *choice) Set(s string) error {
 	v.word = s
 	return nil
 }
+
+// bytesValue is a number of bytes, leastSize at least.
+type bytesValue int64
+
+func (v *bytesValue) Type() string { return "size" }
+
+func (v *bytesValue) String() string {
+	for _, u := range []struct {
+		unit int64
+		name string
+	}{{1e9, "G"}, {1 << 30, "Gi"}, {1e6, "M"}, {1 << 20, "Mi"}, {1e3, "k"}, {1 << 10, "Ki"}} {
+		if n := int64(*v); n >= u.unit && n%u.unit == 0 {
+			return strconv.FormatInt(n/u.unit, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(*v), 10)
+}
+
+func (v *bytesValue) Set(s string) error {
+	n, ok := parseSize(s)
+	switch {
+	case !ok:
+		return errors.New("not a size, such as 500M or 10G")
+	case n < leastSize:
+		return errors.New("less than 1Mi")
+	}
+	*v = bytesValue(n)
+	return nil
+}
+
+// ageValue is a length of time, a minute at least.
+type ageValue time.Duration
+
+func (v *ageValue) Type() string { return "age" }
+
+func (v *ageValue) String() string {
+	d := time.Duration(*v)
+	if day := 24 * time.Hour; d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return d.String()
+}
+
+func (v *ageValue) Set(s string) error {
+	d, ok := parseAge(s)
+	switch {
+	case !ok:
+		return errors.New("not an age, such as 36h or 7d")
+	case d < time.Minute:
+		return errors.New("less than a minute")
+	}
+	*v = ageValue(d)
+	return nil
+}

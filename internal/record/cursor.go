@@ -195,6 +195,17 @@ func (c *Cursor) Go(t time.Time, apply func(*conn.Sample)) error {
 	return c.show(p, apply)
 }
 
+// Find returns the time of the tick that Go would go to, and moves nowhere that counts:
+// the next sample is a whole.
+func (c *Cursor) Find(t time.Time) (time.Time, error) {
+	p, err := c.find(t.UnixNano())
+	if err != nil {
+		return time.Time{}, err
+	}
+	c.given, c.valid = false, false
+	return time.Unix(0, c.tape.marks[p.pos].time).UTC(), nil
+}
+
 // Step moves n ticks forth, or back if n is negative, and gives apply what Go does; the
 // samples that forth leads over, too. The error is io.EOF where there is no such tick.
 func (c *Cursor) Step(n int, apply func(*conn.Sample)) error {

@@ -30,8 +30,8 @@ const (
 	columnPlace   = 2
 	columnProcess = 3
 	columnRemote  = 4
-	columnTime    = 1 // of the head
-	columnMembers = 5 // the first member's
+	columnTime    = 1  // of the head
+	columnMembers = 16 // the first member's; those before are for what else a row may have
 )
 
 // entry is what is known of one connection.

@@ -17,8 +17,9 @@ type Header struct {
 	Format   int           `json:"format"`
 	Program  string        `json:"program"` // who wrote it, with its version
 	Host     string        `json:"host"`
-	Session  string        `json:"session"`     // the same in all segments that one run of the recorder wrote
-	Interval time.Duration `json:"interval_ns"` // that was asked for
+	Session  string        `json:"session"`        // the same in all segments that one run of the recorder wrote
+	Interval time.Duration `json:"interval_ns"`    // that was asked for
+	Timeout  time.Duration `json:"udp_timeout_ns"` // after which an idle UDP flow is hidden
 	Conn     []string      `json:"conn"`
 	Head     []string      `json:"head"`
 	Total    []string      `json:"total"`

@@ -58,6 +58,9 @@ func look(path string) (*segment, error) {
 func (s *segment) readHeader(f io.ReaderAt, size int64) (mark, error) {
 	err := damaged("no header")
 	for m := range frames(f, size) {
+		if m.kind == 0 {
+			continue
+		}
 		if m.kind != KindHeader {
 			break
 		}
