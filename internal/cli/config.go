@@ -130,6 +130,8 @@ func (f *configFile) read() (ignored string, _ error) {
 		return "", badConfig(f.path, "", "%v", cmp.Or(errors.Unwrap(err), err))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return "", nil
+	case errors.Is(err, fs.ErrPermission) && f.owner >= 0: // HOME is still another user's, as after setpriv(1)
+		return "", nil
 	case errors.Is(err, fs.ErrPermission):
 		return "this user may not read it", nil
 	default:
