@@ -27,18 +27,34 @@ type rewinder struct {
 	from, to time.Time // where it begins and ends; zero is nowhere
 	table    func() *table.Table
 
-	rows *table.Table // as of at; nil where the cursor is elsewhere
-	at   time.Time
+	rows  *table.Table // as of the last of shown; nil where the cursor is elsewhere
+	shown []time.Time  // of the ticks that rows has taken, the last leadTicks at least
+	moved int          // rows that moved in the last one
+	snap  *table.Snapshot
 }
 
 // move is tui.Past's.
 func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) error {
+	w.snap = nil // it is the screen's
 	if to.IsZero() && ticks > 0 && w.rows != nil {
 		return w.forth(ticks, show)
 	}
+	t, err := w.find(to, ticks)
+	if err != nil {
+		return err
+	}
+	return w.lead(t, show)
+}
+
+// find is the time of the tick to go to.
+func (w *rewinder) find(to time.Time, ticks int) (time.Time, error) {
+	at := w.at()
+	if n := len(w.shown) + ticks; to.IsZero() && ticks < 0 && n > 0 && !w.shown[n-1].Before(w.from) {
+		return w.shown[n-1], nil
+	}
 	w.rows = nil
 	if to.IsZero() {
-		to = w.at
+		to = at
 	}
 	if to.Before(w.from) {
 		to = w.from
@@ -49,17 +65,22 @@ func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) err
 	}
 	if ticks < 0 && (errors.Is(err, io.EOF) || err == nil && w.cursor.Time().Before(w.from)) {
 		err = w.cursor.Go(w.from, ignore)
-		if err == nil && !w.cursor.Time().Before(w.at) {
+		if err == nil && !w.cursor.Time().Before(at) {
 			err = io.EOF
 		}
 	}
 	if err == nil && w.late(w.cursor.Time()) {
 		err = io.EOF
 	}
-	if err != nil {
-		return err
+	return w.cursor.Time(), err
+}
+
+// at is the time of the tick shown; zero is none.
+func (w *rewinder) at() time.Time {
+	if len(w.shown) == 0 {
+		return time.Time{}
 	}
-	return w.lead(w.cursor.Time(), show)
+	return w.shown[len(w.shown)-1]
 }
 
 func ignore(*conn.Sample) {}
@@ -83,32 +104,41 @@ func (w *rewinder) forth(ticks int, show func(*table.Snapshot)) error {
 }
 
 func (w *rewinder) take(s *conn.Sample, show func(*table.Snapshot)) {
+	if w.snap != nil {
+		w.snap.Release() // before the table has to copy what it holds
+	}
+	if len(w.shown) == 2*leadTicks {
+		w.shown = append(w.shown[:0], w.shown[leadTicks:]...)
+	}
+	w.shown = append(w.shown, s.Time)
+	w.moved = len(s.Conns) + len(s.Closed)
 	w.rows.Apply(s)
-	w.at = s.Time
-	show(w.rows.Snapshot())
+	w.snap = w.rows.Snapshot()
+	show(w.snap)
 }
 
 // lead shows the tick at t and some of those before it.
 func (w *rewinder) lead(t time.Time, show func(*table.Snapshot)) error {
-	var times []time.Time
-	rows := 0
-	if err := w.cursor.Go(t, func(s *conn.Sample) {
-		times = append(times, s.Time)
-		rows = len(s.Conns) + len(s.Closed)
-	}); err != nil {
-		return err
+	n := len(w.shown)
+	if n < 2 {
+		if err := w.cursor.Go(t, func(s *conn.Sample) {
+			w.shown, w.moved = append(w.shown, s.Time), len(s.Conns)+len(s.Closed)
+		}); err != nil {
+			return err
+		}
+		n = len(w.shown)
 	}
 	begin := t
-	if len(times) == 2 {
-		ticks := min(leadTicks, max(leadRows/max(rows, 1), 1))
-		begin = t.Add(-time.Duration(ticks) * min(t.Sub(times[0]), time.Minute))
+	if n >= 2 {
+		ticks := min(leadTicks, max(leadRows/max(w.moved, 1), 1))
+		begin = t.Add(-time.Duration(ticks) * min(w.shown[n-1].Sub(w.shown[n-2]), time.Minute))
 	}
 	if begin.Before(w.from) {
 		begin = w.from
 	}
-	w.rows = w.table()
+	w.rows, w.shown = w.table(), w.shown[:0]
 	err := w.cursor.Go(begin, func(s *conn.Sample) { w.take(s, show) })
-	for err == nil && w.at.Before(t) {
+	for err == nil && w.at().Before(t) {
 		err = w.forth(1, show)
 	}
 	return err

@@ -138,8 +138,8 @@ func TestPastWithin(t *testing.T) {
 		table: func() *table.Table { return table.New(table.Config{}) }}
 	go_ := func(to time.Time, ticks, want int) {
 		t.Helper()
-		if err := w.move(to, ticks, func(*table.Snapshot) {}); err != nil || w.at != began.Add(time.Duration(want)*time.Second) {
-			t.Errorf("at %v, want %d: %v", w.at.Sub(began), want, err)
+		if err := w.move(to, ticks, func(*table.Snapshot) {}); err != nil || w.at() != began.Add(time.Duration(want)*time.Second) {
+			t.Errorf("at %v, want %d: %v", w.at().Sub(began), want, err)
 		}
 	}
 	go_(time.Time{}, 0, 10)

@@ -18,7 +18,8 @@ type Past struct {
 	// is; from there, or where the time is zero from where it is, so many ticks forth or
 	// back. It shows the ticks that lead there, in order, the last one being the one it
 	// went to; a snapshot that is First has nothing to do with the one before. The error
-	// is io.EOF where there is no such tick. It may take a while and is called in a
+	// is io.EOF where there is no such tick. Every snapshot but the last is released
+	// before the next one is shown. It may take a while and is called in a
 	// goroutine of its own, once at a time.
 	Move func(to time.Time, ticks int, show func(*table.Snapshot)) error
 	// Bounds are the times of the first tick that there is and the last; zero where there is none.
@@ -99,9 +100,6 @@ func (m *Model) travel(to move) tea.Cmd {
 	return func() tea.Msg {
 		a.err = m.cfg.Past.Move(to.to, to.ticks, func(s *table.Snapshot) {
 			a.digests = append(a.digests, p.seen.digest(s))
-			if a.at != nil {
-				a.at.Release()
-			}
 			a.at = s
 		})
 		return a
