@@ -80,8 +80,12 @@ struct hot {
 	__u16 unused;
 };
 
-/* One TCP socket, 256 bytes. For a listener send_queue, recv_queue and unsent are the
- * backlog's limit, the backlog and the drops, as in ss(8) and inet_diag. */
+/*
+ * One TCP socket, 256 bytes. For a listener send_queue, recv_queue and unsent are the
+ * backlog's limit, the backlog and the drops, as in ss(8) and inet_diag; bytes_received
+ * are the connections that came, those that waited at first included, lost_out those
+ * in their handshake, reord_seen whether it was ever flooded with SYNs.
+ */
 struct conn {
 	__u64 cookie;
 	__u64 start_ns; /* SYN sent or connection accepted; 0 when it is older than tcptop */
@@ -97,8 +101,8 @@ struct conn {
 	__u8 limits, why;
 	__u32 snd_wnd, rcv_wnd, send_queue;
 	__u32 unsent, recv_queue, rate_delivered, rate_interval_us;
-	__u32 connect_us,
-		chrono[3]; /* jiffies merely busy, limited by the peer's window, by our send buffer, up to now */
+	__u32 connect_us; /* how long our connect took, or how long an accepted one waited; 0 is not known */
+	__u32 chrono[3];  /* jiffies merely busy, limited by the peer's window, by our send buffer, up to now */
 	__u32 netns, uid;
 	__u32 ifindex, tgid;
 	__u32 pid_start; /* group leader's start since boot in 1/100 s */

@@ -39,6 +39,7 @@ enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1U << 0,
+	BPF_F_CLONE = 1U << 9,
 	BPF_F_MMAPABLE = 1U << 10,
 };
 enum {
@@ -231,6 +232,11 @@ struct inet_sock {
 	struct inet_cork_full cork;
 };
 
+struct request_sock_queue {
+	__u8 synflood_warned; /* 0 or 1, in four bytes up to 6.12 */
+	atomic_t qlen;
+};
+
 struct tcp_congestion_ops {
 	__u32 key; /* jhash of the name (tcp_register_congestion_control); never 0 (tcp_ca_get_key_by_name) */
 	char name[16];
@@ -239,6 +245,7 @@ struct tcp_congestion_ops {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	const struct tcp_congestion_ops *icsk_ca_ops;
+	struct request_sock_queue icsk_accept_queue;
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;

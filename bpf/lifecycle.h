@@ -96,7 +96,7 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 	}
 	copy_identity(&o->c, sk);
 	if (last == TCP_LISTEN)
-		copy_listener(&o->c, sk);
+		copy_listener(&o->c, tp);
 	else
 		copy_counters(&o->c, tp, sk);
 	o->c.state = TCP_CLOSE;
@@ -134,7 +134,7 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 		own_slot(slot, source, of_kernel(sk, tp));
 	copy_identity(c, sk);
 	if (state == TCP_LISTEN)
-		copy_listener(c, sk);
+		begin_listener(c, sk, tp, cookie);
 	else
 		copy_counters(c, tp, sk);
 	c->state = state;
@@ -173,6 +173,8 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 	own_slot(slot, OWNER_CONNECT, of_kernel(sk, tp));
 	copy_identity(c, sk);
 	copy_cc(c, tp);
+	if (state == TCP_LISTEN)
+		begin_listener(c, sk, tp, cookie);
 	c->state = state;
 	c->dir = state == TCP_LISTEN ? DIR_LISTEN : DIR_OUT;
 	h->listen = state == TCP_LISTEN;

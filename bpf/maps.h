@@ -139,6 +139,30 @@ struct {
 	__type(value, __u32);
 } tt_claims SEC(".maps");
 
+/* What the sockets of a listener's connections inherit: its cookie. */
+struct heir {
+	__u64 listener;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct heir);
+} tt_heir SEC(".maps");
+
+/* How long connections waited to be accepted, by listener; listeners beyond the bound have none. */
+#define WAITS 128
+struct waits {
+	__u32 n[WAITS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct waits);
+} tt_waits SEC(".maps");
+
 /* The peers of datagrams that are being written in parts, by socket. */
 struct peer {
 	__u8 addr[16];

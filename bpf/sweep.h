@@ -40,16 +40,18 @@ static __always_inline bool same(struct conn *c, struct tcp_sock *tp)
 	       c->limits >> LIMIT_CHRONO_SHIFT == BPF_CORE_READ_BITFIELD(tp, chrono_type);
 }
 
-static __always_inline void sweep_listener(struct sweep_state *s, __u32 slot, struct hot *h, struct sock *sk)
+static __always_inline void sweep_listener(struct sweep_state *s, __u32 slot, struct hot *h, struct tcp_sock *tp)
 {
+	struct sock *sk = (struct sock *)tp;
 	struct conn *c = conn_at(slot);
 
 	if (!c)
 		return;
 	if (!h->again && c->recv_queue == sk->sk_ack_backlog && c->send_queue == sk->sk_max_ack_backlog &&
-	    c->unsent == (__u32)sk->sk_drops.counter)
+	    c->unsent == (__u32)sk->sk_drops.counter && c->lost_out == in_handshake(tp) &&
+	    c->reord_seen == syn_flooded(tp))
 		return;
-	copy_listener(c, sk);
+	copy_listener(c, tp);
 	h->again = 0;
 	list_slot(s, slot);
 }
@@ -136,7 +138,7 @@ static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct
 	if (!tp)
 		return;
 	if (h->listen) {
-		sweep_listener(s, slot, h, (struct sock *)tp);
+		sweep_listener(s, slot, h, tp);
 		return;
 	}
 	stamp = tp->tcp_mstamp;

@@ -189,11 +189,27 @@ static __always_inline void copy_identity(struct conn *c, struct sock *sk)
 	c->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 }
 
-static __always_inline void copy_listener(struct conn *c, struct sock *sk)
+/* Connections of a listener in their handshake (inet_csk_reqsk_queue_len). */
+static __always_inline __u32 in_handshake(struct tcp_sock *tp)
 {
+	return tp->inet_conn.icsk_accept_queue.qlen.counter;
+}
+
+/* Has a listener ever had more of them than it takes, and dropped SYNs or sent cookies? (tcp_syn_flood_action) */
+static __always_inline bool syn_flooded(struct tcp_sock *tp)
+{
+	return tp->inet_conn.icsk_accept_queue.synflood_warned;
+}
+
+static __always_inline void copy_listener(struct conn *c, struct tcp_sock *tp)
+{
+	struct sock *sk = (struct sock *)tp;
+
 	c->send_queue = sk->sk_max_ack_backlog;
 	c->recv_queue = sk->sk_ack_backlog;
 	c->unsent = sk->sk_drops.counter;
+	c->lost_out = in_handshake(tp);
+	c->reord_seen = syn_flooded(tp);
 }
 
 /* How far one sequence number is ahead of another; 0 when it is behind, as in tcp_get_info(). */

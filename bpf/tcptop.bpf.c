@@ -15,6 +15,7 @@
 #include "index.h"
 #include "tcp.h"
 #include "why.h"
+#include "listen.h"
 #include "lifecycle.h"
 #include "cgroup.h"
 #include "sweep.h"
@@ -59,6 +60,8 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	case TCP_CLOSING:
 		return 0;
 	}
+	if (oldstate == TCP_SYN_RECV && newstate == TCP_ESTABLISHED)
+		note_arrival(sk);
 	cookie = lasting_cookie(sk);
 	slot = find_slot(cookie);
 	if (newstate == TCP_CLOSE) {
@@ -144,6 +147,8 @@ int BPF_PROG(tt_destroy_sock, struct sock *sk)
 			report_closed(c, sk, tp, cookie, last);
 		}
 	}
+	if (h->listen)
+		bpf_map_delete_elem(&tt_waits, &cookie);
 	free_slot(slot, cookie);
 	return 0;
 }

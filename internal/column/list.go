@@ -29,6 +29,7 @@ func New() *List {
 		{"traffic", trafficFields()},
 		{"path", pathFields()},
 		{"queues", queueFields()},
+		{"listeners", listenerFields()},
 		{"verdict", verdictFields()},
 		{"life", lifeFields()},
 		{"honesty", honestyFields()},

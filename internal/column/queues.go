@@ -49,6 +49,45 @@ func queueFields() []Column {
 	}
 }
 
+func listenerFields() []Column {
+	return []Column{
+		{Name: "accepts", Title: "ACCEPTS", Kind: Count, Width: 7, Unit: "connections",
+			Help: "Listeners: connections accepted since tcptop first saw the listener: those established less those that still wait.",
+			Num:  num(conn.HasAccepts, func(c *conn.Conn) int64 { return clamp(c.Accepts) })},
+		{Name: "accept_rate", Title: "ACCEPT/s", Kind: Count, Width: 8, Unit: "connections/s",
+			Help: "Listeners: growth of accepts over the tick, per second; missing in the first tick.",
+			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
+				return clamp(r.AcceptRate), !s.First && r.Has&conn.HasAccepts != 0
+			}},
+		{Name: "accept_p50_us", Title: "WAIT50", Kind: Micros, Width: 7, Unit: "µs",
+			Help: "Listeners: how long the connections waited for accept that the newest tick with any accepted, the median, to an eighth.",
+			Num:  nonzero(conn.HasAccepts, func(c *conn.Conn) int64 { return int64(c.AcceptP50) })},
+		{Name: "accept_p99_us", Title: "WAIT99", Kind: Micros, Width: 7, Unit: "µs",
+			Help: "Listeners: likewise, the 99th percentile.",
+			Num:  nonzero(conn.HasAccepts, func(c *conn.Conn) int64 { return int64(c.AcceptP99) })},
+		{Name: "syn_queue", Title: "SYNQ", Kind: Count, Width: 5, Unit: "connections",
+			Help: "Listeners: connections in their handshake (request_sock_queue.qlen).",
+			Num:  num(conn.HasAccepts, func(c *conn.Conn) int64 { return int64(c.SYNQueue) })},
+		{Name: "syn_flood", Title: "SYNFLOOD", Kind: Bool, Width: 8,
+			Help: "Listeners: true once there were more connections in their handshake than it takes, and SYNs were dropped or answered by cookies (request_sock_queue.synflood_warned).",
+			Num: num(conn.HasAccepts, func(c *conn.Conn) int64 {
+				if c.SYNFlood {
+					return 1
+				}
+				return 0
+			})},
+		{Name: "listen_overflows", Title: "NSOVERFL", Kind: Count, Width: 8,
+			Help: "Listeners: connections that found a full backlog since tcptop first looked, in the whole network namespace (TcpExtListenOverflows).",
+			Num:  num(conn.HasListens, func(c *conn.Conn) int64 { return int64(c.ListenOverflows) })},
+		{Name: "listen_drops", Title: "NSDROPS", Kind: Count, Width: 8,
+			Help: "Listeners: drops of all listeners in the network namespace since tcptop first looked (TcpExtListenDrops).",
+			Num:  num(conn.HasListens, func(c *conn.Conn) int64 { return int64(c.ListenDrops) })},
+		{Name: "syncookies_sent", Title: "NSCOOKIES", Kind: Count, Width: 9,
+			Help: "Listeners: SYN cookies sent in the network namespace since tcptop first looked (TcpExtSyncookiesSent).",
+			Num:  num(conn.HasListens, func(c *conn.Conn) int64 { return int64(c.CookiesSent) })},
+	}
+}
+
 func verdictFields() []Column {
 	return []Column{
 		{Name: "limit", Title: "LIMIT", Kind: Text, Width: 11, Values: names(conn.LimitApp),
@@ -88,6 +127,9 @@ func lifeFields() []Column {
 		{Name: "connect_us", Title: "CONNECT", Kind: Micros, Width: 7, Unit: "µs",
 			Help: "Time from the SYN to the established connection, or to the failure; missing where it was not seen.",
 			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.ConnectTime) })},
+		{Name: "accept_us", Title: "WAITED", Kind: Micros, Width: 7, Unit: "µs",
+			Help: "Time that an accepted connection waited for accept; missing where it was not seen. Without trampolines (fentry) it ends when the process asks for the peer's address, which accept does where it may say it.",
+			Num:  nonzero(0, func(c *conn.Conn) int64 { return int64(c.AcceptTime) })},
 		{Name: "syn_retries", Title: "SYNRETR", Kind: Count, Width: 7,
 			Help: "How often our SYN was sent again (tcp_sock.total_retrans in syn-sent), 15 at most once it is answered; missing where connecting was not seen.",
 			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {

@@ -89,6 +89,8 @@ const (
 	HasSettings                 // MSS, CC, Cwnd, Ssthresh, PacingRate
 	HasRcvWnd                   // RcvWnd
 	HasHolders                  // Holders
+	HasAccepts                  // Accepts, SYNQueue, SYNFlood
+	HasListens                  // ListenOverflows, ListenDrops, CookiesSent
 )
 
 // Owner is the process that a connection belongs to. PID 0 means not known.
@@ -176,6 +178,7 @@ type Conn struct {
 
 	RTT, RTTVar, MinRTT uint32 // µs; 0 is not measured yet
 	ConnectTime         uint32 // µs from SYN to established, or to the failure; 0 is not known
+	AcceptTime          uint32 // µs from established to accepted; 0 is not known
 	SYNRetries          uint32 // how often the SYN was sent again; known with ConnectTime and in syn-sent
 	Cwnd, Ssthresh, MSS uint32 // segments, segments, bytes
 	SndWnd, RcvWnd      uint32 // bytes
@@ -185,6 +188,14 @@ type Conn struct {
 
 	SendQueue, Unsent, RecvQueue uint32 // bytes
 	Backlog, BacklogMax, Drops   uint32 // listeners: connections; UDP: datagrams
+
+	// Of listeners.
+	Accepts              uint64 // connections accepted since it was first seen
+	AcceptP50, AcceptP99 uint32 // µs that those of the newest tick with any had waited; 0 is not known
+	SYNQueue             uint32 // connections in their handshake
+	SYNFlood             bool   // it has had more of them than it takes, and dropped SYNs or sent cookies
+	// Of its network namespace, since it was first seen.
+	ListenOverflows, ListenDrops, CookiesSent uint32
 
 	// The kernel's chronographs (enum tcp_chrono, include/linux/tcp.h) in µs since the
 	// connection opened: busy with data that is not acknowledged yet; of that, held back

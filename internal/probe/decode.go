@@ -57,8 +57,10 @@ func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 		c.Owner.Comm = kernelName
 	}
 	if c.State == conn.Listen || c.Dir == conn.DirListen {
-		c.Has = conn.HasUID | conn.HasCgroup | conn.HasBacklog | conn.HasDrops
+		c.Has = conn.HasUID | conn.HasCgroup | conn.HasBacklog | conn.HasDrops | conn.HasAccepts
 		c.Backlog, c.BacklogMax, c.Drops = s.RecvQueue, s.SendQueue, s.Unsent
+		c.Accepts = s.BytesReceived - min(uint64(s.RecvQueue), s.BytesReceived)
+		c.SYNQueue, c.SYNFlood = s.LostOut, s.ReordSeen != 0
 	}
 	if s.Pass != 0 {
 		c.Has |= conn.HasHolders
@@ -78,7 +80,12 @@ func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 }
 
 func decodePath(c *conn.Conn, s *tcptopConn) {
-	c.RTT, c.RTTVar, c.ConnectTime = s.SrttUs, s.RttvarUs, s.ConnectUs
+	c.RTT, c.RTTVar = s.SrttUs, s.RttvarUs
+	if c.Dir == conn.In {
+		c.AcceptTime = s.ConnectUs
+	} else {
+		c.ConnectTime = s.ConnectUs
+	}
 	if c.SYNRetries = uint32(s.Why >> synRetriesShift); c.State == conn.SynSent {
 		c.SYNRetries = s.TotalRetrans
 	}

@@ -38,6 +38,21 @@ var (
 // cgroupHook names what sockets only number.
 var cgroupHook = hook{"tt_cgroup_mkdir", "units and containers that come and go within a tick"}
 
+// acceptTiers time accepts; the first that this kernel takes is used.
+var acceptTiers = []tier{
+	{
+		name: "accepts by trampoline", needs: "Linux 6.1, on arm64 6.12",
+		hooks: []hook{{"tt_accept", "how long connections wait to be accepted"}},
+	},
+	{
+		name: "accepts by getpeername", needs: "Linux 6.1, with cgroup2",
+		hooks: []hook{
+			{"tt_getpeername4", "how long IPv4 connections wait to be accepted"},
+			{"tt_getpeername6", "how long IPv6 connections wait to be accepted"},
+		},
+	},
+}
+
 // udpTiers count UDP; the first that this kernel takes is used.
 var udpTiers = []tier{
 	{

@@ -45,6 +45,7 @@ type inventory struct {
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
+	spaces              map[uint64]string // paths of the network namespaces of the last pass, by inode
 }
 
 // heir is what a time-wait socket keeps of its connection.
@@ -209,6 +210,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 // them, later ones too: a pass only finds what no hook tells.
 func (v *inventory) eachMini(use func(*tcptopMini)) error {
 	all, err := namespaces((v.round-1)%threadsEvery == 0)
+	v.spaces = all
 	if err != nil {
 		return err
 	}

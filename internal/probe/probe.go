@@ -26,7 +26,9 @@ type Probe struct {
 	ring    *ring
 	dns     *dnsQueue
 	inv     *inventory
+	listens *listeners
 	udpTier string // the name of the one that is used
+	accepts bool   // they are timed
 
 	asking  sync.Mutex // guards holders and what lists by it
 	holders *link.Iter // nil where there is none
@@ -117,6 +119,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
 		return err
 	}
+	p.listens = newListeners(p.obj.maps, p.accepts)
 	if p.cfg.DNS {
 		if p.dns, err = openDNS(p.obj.maps.Maps["tt_dns"]); err != nil {
 			return err
@@ -138,6 +141,9 @@ func (p *Probe) start() error {
 		}
 	}()
 	err := p.startTCP()
+	if err == nil && p.cfg.TCP {
+		p.startAccepts()
+	}
 	<-done
 	p.sets = append(p.sets, udp.sets...)
 	switch {
@@ -195,6 +201,17 @@ func (p *Probe) startTCP() error {
 	p.startPass(cgroupHook)
 	p.inv = newInventory(p.obj.maps.Variables, owners, tcp)
 	return nil
+}
+
+// startAccepts starts the hooks that time accepts, if this kernel takes any.
+func (p *Probe) startAccepts() {
+	sets, _, err := p.obj.startFirst(acceptTiers)
+	if err != nil {
+		p.missing = append(p.missing, "how long connections wait to be accepted ("+oneLine(err)+")")
+		return
+	}
+	p.sets = append(p.sets, sets...)
+	p.accepts = true
 }
 
 // startPass starts one hook that the others can do without and returns its iterator, if

@@ -108,6 +108,7 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	if err != nil {
 		return err
 	}
+	spaces := s.listens.look(s.inv.spaces)
 	searched := s.inv.owners == nil // nobody will be found
 	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
 		if err := s.inv.runOwners(s.slots, nil); err != nil {
@@ -124,9 +125,13 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	if searched {
 		s.takeFound()
 	}
+	for _, slot := range s.listens.unnamed(spaces) {
+		s.takeSlot(slot, searched)
+	}
 	var full uint64
 	s.out.Closed, full, err = s.ring.take(s.out.Closed)
 	s.out.Loss.QueueFull = full
+	s.listens.closed(s.out.Closed)
 	for i := range s.out.Closed {
 		s.inv.leave(&s.out.Closed[i], len(s.slots.hot))
 	}
@@ -160,6 +165,9 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 			return
 		}
 		s.inv.grown(c.ID)
+		if c.State == conn.Listen {
+			s.listens.fill(slot, c)
+		}
 		if s.slots.owned(slot) {
 			delete(s.unowned, slot)
 		} else {
@@ -187,8 +195,11 @@ func (s *sampler) takeFound() {
 		c := &s.out.Conns[len(s.out.Conns)-1]
 		live := s.slots.read(slot, c) && c.ID.Cookie == cookie && s.slots.phase(slot) == phaseOpen
 		found := live && s.slots.owned(slot)
-		if !found {
+		switch {
+		case !found:
 			s.out.Conns = s.out.Conns[:len(s.out.Conns)-1]
+		case c.State == conn.Listen:
+			s.listens.fill(slot, c)
 		}
 		if found || !live {
 			delete(s.unowned, slot)

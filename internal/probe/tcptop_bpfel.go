@@ -222,6 +222,7 @@ const (
 	tcptopMapTtFlowIndex     = "tt_flow_index"
 	tcptopMapTtFlows         = "tt_flows"
 	tcptopMapTtFree          = "tt_free"
+	tcptopMapTtHeir          = "tt_heir"
 	tcptopMapTtHot           = "tt_hot"
 	tcptopMapTtIndex         = "tt_index"
 	tcptopMapTtLate          = "tt_late"
@@ -229,12 +230,16 @@ const (
 	tcptopMapTtRing          = "tt_ring"
 	tcptopMapTtSlots         = "tt_slots"
 	tcptopMapTtTotals        = "tt_totals"
+	tcptopMapTtWaits         = "tt_waits"
+	tcptopProgTtAccept       = "tt_accept"
 	tcptopProgTtAgeFlows     = "tt_age_flows"
 	tcptopProgTtCgroupMkdir  = "tt_cgroup_mkdir"
 	tcptopProgTtConsume      = "tt_consume"
 	tcptopProgTtDestroySock  = "tt_destroy_sock"
 	tcptopProgTtDevQueue     = "tt_dev_queue"
 	tcptopProgTtFailQueue    = "tt_fail_queue"
+	tcptopProgTtGetpeername4 = "tt_getpeername4"
+	tcptopProgTtGetpeername6 = "tt_getpeername6"
 	tcptopProgTtHolders      = "tt_holders"
 	tcptopProgTtIngress      = "tt_ingress"
 	tcptopProgTtInventory    = "tt_inventory"
@@ -315,12 +320,15 @@ type tcptopSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopProgramSpecs struct {
+	TtAccept       *ebpf.ProgramSpec `ebpf:"tt_accept"`
 	TtAgeFlows     *ebpf.ProgramSpec `ebpf:"tt_age_flows"`
 	TtCgroupMkdir  *ebpf.ProgramSpec `ebpf:"tt_cgroup_mkdir"`
 	TtConsume      *ebpf.ProgramSpec `ebpf:"tt_consume"`
 	TtDestroySock  *ebpf.ProgramSpec `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.ProgramSpec `ebpf:"tt_dev_queue"`
 	TtFailQueue    *ebpf.ProgramSpec `ebpf:"tt_fail_queue"`
+	TtGetpeername4 *ebpf.ProgramSpec `ebpf:"tt_getpeername4"`
+	TtGetpeername6 *ebpf.ProgramSpec `ebpf:"tt_getpeername6"`
 	TtHolders      *ebpf.ProgramSpec `ebpf:"tt_holders"`
 	TtIngress      *ebpf.ProgramSpec `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.ProgramSpec `ebpf:"tt_inventory"`
@@ -352,6 +360,7 @@ type tcptopMapSpecs struct {
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
 	TtFree      *ebpf.MapSpec `ebpf:"tt_free"`
+	TtHeir      *ebpf.MapSpec `ebpf:"tt_heir"`
 	TtHot       *ebpf.MapSpec `ebpf:"tt_hot"`
 	TtIndex     *ebpf.MapSpec `ebpf:"tt_index"`
 	TtLate      *ebpf.MapSpec `ebpf:"tt_late"`
@@ -359,6 +368,7 @@ type tcptopMapSpecs struct {
 	TtRing      *ebpf.MapSpec `ebpf:"tt_ring"`
 	TtSlots     *ebpf.MapSpec `ebpf:"tt_slots"`
 	TtTotals    *ebpf.MapSpec `ebpf:"tt_totals"`
+	TtWaits     *ebpf.MapSpec `ebpf:"tt_waits"`
 }
 
 // tcptopVariableSpecs contains global variables before they are loaded into the kernel.
@@ -418,6 +428,7 @@ type tcptopMaps struct {
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
 	TtFree      *ebpf.Map `ebpf:"tt_free"`
+	TtHeir      *ebpf.Map `ebpf:"tt_heir"`
 	TtHot       *ebpf.Map `ebpf:"tt_hot"`
 	TtIndex     *ebpf.Map `ebpf:"tt_index"`
 	TtLate      *ebpf.Map `ebpf:"tt_late"`
@@ -425,6 +436,7 @@ type tcptopMaps struct {
 	TtRing      *ebpf.Map `ebpf:"tt_ring"`
 	TtSlots     *ebpf.Map `ebpf:"tt_slots"`
 	TtTotals    *ebpf.Map `ebpf:"tt_totals"`
+	TtWaits     *ebpf.Map `ebpf:"tt_waits"`
 }
 
 func (m *tcptopMaps) Close() error {
@@ -439,6 +451,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtFlowIndex,
 		m.TtFlows,
 		m.TtFree,
+		m.TtHeir,
 		m.TtHot,
 		m.TtIndex,
 		m.TtLate,
@@ -446,6 +459,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtRing,
 		m.TtSlots,
 		m.TtTotals,
+		m.TtWaits,
 	)
 }
 
@@ -480,12 +494,15 @@ type tcptopVariables struct {
 //
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopPrograms struct {
+	TtAccept       *ebpf.Program `ebpf:"tt_accept"`
 	TtAgeFlows     *ebpf.Program `ebpf:"tt_age_flows"`
 	TtCgroupMkdir  *ebpf.Program `ebpf:"tt_cgroup_mkdir"`
 	TtConsume      *ebpf.Program `ebpf:"tt_consume"`
 	TtDestroySock  *ebpf.Program `ebpf:"tt_destroy_sock"`
 	TtDevQueue     *ebpf.Program `ebpf:"tt_dev_queue"`
 	TtFailQueue    *ebpf.Program `ebpf:"tt_fail_queue"`
+	TtGetpeername4 *ebpf.Program `ebpf:"tt_getpeername4"`
+	TtGetpeername6 *ebpf.Program `ebpf:"tt_getpeername6"`
 	TtHolders      *ebpf.Program `ebpf:"tt_holders"`
 	TtIngress      *ebpf.Program `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.Program `ebpf:"tt_inventory"`
@@ -505,12 +522,15 @@ type tcptopPrograms struct {
 
 func (p *tcptopPrograms) Close() error {
 	return _TcptopClose(
+		p.TtAccept,
 		p.TtAgeFlows,
 		p.TtCgroupMkdir,
 		p.TtConsume,
 		p.TtDestroySock,
 		p.TtDevQueue,
 		p.TtFailQueue,
+		p.TtGetpeername4,
+		p.TtGetpeername6,
 		p.TtHolders,
 		p.TtIngress,
 		p.TtInventory,

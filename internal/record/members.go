@@ -55,6 +55,8 @@ var connMembers = join(
 	one("rttvar_us", func(c *conn.Conn) *uint32 { return &c.RTTVar }),
 	one("min_rtt_us", func(c *conn.Conn) *uint32 { return &c.MinRTT }),
 	one("connect_us", func(c *conn.Conn) *uint32 { return &c.ConnectTime }),
+	one("syn_retries", func(c *conn.Conn) *uint32 { return &c.SYNRetries }),
+	one("accept_us", func(c *conn.Conn) *uint32 { return &c.AcceptTime }),
 	one("cwnd", func(c *conn.Conn) *uint32 { return &c.Cwnd }),
 	one("ssthresh", func(c *conn.Conn) *uint32 { return &c.Ssthresh }),
 	one("mss", func(c *conn.Conn) *uint32 { return &c.MSS }),
@@ -70,6 +72,14 @@ var connMembers = join(
 	one("backlog", func(c *conn.Conn) *uint32 { return &c.Backlog }),
 	one("backlog_max", func(c *conn.Conn) *uint32 { return &c.BacklogMax }),
 	one("drops", func(c *conn.Conn) *uint32 { return &c.Drops }),
+	one("accepts", func(c *conn.Conn) *uint64 { return &c.Accepts }),
+	one("accept_p50_us", func(c *conn.Conn) *uint32 { return &c.AcceptP50 }),
+	one("accept_p99_us", func(c *conn.Conn) *uint32 { return &c.AcceptP99 }),
+	one("syn_queue", func(c *conn.Conn) *uint32 { return &c.SYNQueue }),
+	bit("syn_flood", func(c *conn.Conn) *bool { return &c.SYNFlood }),
+	one("listen_overflows", func(c *conn.Conn) *uint32 { return &c.ListenOverflows }),
+	one("listen_drops", func(c *conn.Conn) *uint32 { return &c.ListenDrops }),
+	one("syncookies_sent", func(c *conn.Conn) *uint32 { return &c.CookiesSent }),
 
 	one("busy_us", func(c *conn.Conn) *uint64 { return &c.Busy }),
 	one("rwnd_limited_us", func(c *conn.Conn) *uint64 { return &c.RwndLimited }),
@@ -87,7 +97,6 @@ var connMembers = join(
 	one("close_reason", func(c *conn.Conn) *conn.CloseReason { return &c.Reason }),
 	one("close_detail", func(c *conn.Conn) *conn.CloseDetail { return &c.Detail }),
 	one("errno", func(c *conn.Conn) *conn.Errno { return &c.Errno }),
-	one("syn_retries", func(c *conn.Conn) *uint32 { return &c.SYNRetries }),
 )
 
 // headMembers are the numbers of a sample itself but for its time, its host and

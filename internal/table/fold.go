@@ -120,6 +120,7 @@ func (t *Table) update(s slot, c *conn.Conn) {
 	case t.opened(&next):
 		d = traffic{next.RxBytes, next.TxBytes}
 	}
+	t.countListener(s, &next)
 	if moved(&s.Conn, &next) {
 		s.Moved = true
 		*s.seen() = max(*s.seen(), t.lastActive(c))

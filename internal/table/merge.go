@@ -44,6 +44,7 @@ func inherit(c, known *conn.Conn) {
 	fill(&c.LastActive, known.LastActive)
 	fill(&c.ConnectTime, known.ConnectTime)
 	fill(&c.SYNRetries, known.SYNRetries)
+	fill(&c.AcceptTime, known.AcceptTime)
 }
 
 func fill[T comparable](v *T, known T) {
@@ -67,6 +68,7 @@ func keepHighest(c, known *conn.Conn) {
 	c.ReorderedPackets = max(c.ReorderedPackets, known.ReorderedPackets)
 	c.Drops = max(c.Drops, known.Drops)
 	c.CEPackets = max(c.CEPackets, known.CEPackets)
+	c.Accepts = max(c.Accepts, known.Accepts)
 }
 
 // moved reports whether more than our knowledge of the owner changed.

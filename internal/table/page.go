@@ -173,4 +173,5 @@ func (t *Table) rest(s slot) {
 	}
 	s.Event, s.Moved, s.RxRate, s.TxRate = conn.EventSample, false, 0, 0
 	s.Limit, s.Share = standing(&s.Conn)
+	s.AcceptRate, s.Dropped = 0, 0
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"tcptop/internal/conn"
 )
 
 // traffic is payload bytes in both directions.
@@ -23,6 +25,17 @@ func (t *Table) count(s slot, d traffic) {
 	}
 	s.RxRate += perSecond(d.rx, t.tick.elapsed)
 	s.TxRate += perSecond(d.tx, t.tick.elapsed)
+}
+
+// countListener notes what a listener, or a UDP socket, accepted and dropped in this tick.
+func (t *Table) countListener(s slot, next *conn.Conn) {
+	both := s.Has & next.Has
+	if both&conn.HasDrops != 0 {
+		s.Dropped += next.Drops - s.Drops
+	}
+	if both&conn.HasAccepts != 0 && t.tick.elapsed != 0 && !t.tick.first {
+		s.AcceptRate += perSecond(next.Accepts-s.Accepts, t.tick.elapsed)
+	}
 }
 
 // catchUp counts what was carried, once time has passed.

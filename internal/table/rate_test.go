@@ -22,6 +22,32 @@ func TestRates(t *testing.T) {
 		line{2, conn.EventSample, conn.Established, false, 5, 5, 0, 0})
 }
 
+// What a listener accepts and drops is of the tick in which it did.
+func TestListenerRates(t *testing.T) {
+	listener := func(accepts uint64, drops uint32) conn.Conn {
+		return conn.Conn{ID: conn.ID{Cookie: 1}, Proto: conn.TCP, State: conn.Listen, Dir: conn.DirListen,
+			Has: conn.HasAccepts | conn.HasDrops | conn.HasBacklog, Accepts: accepts, Drops: drops, Backlog: 5, BacklogMax: 4}
+	}
+	tab := table.New(table.Config{})
+	for i, tick := range []struct {
+		sample  *conn.Sample
+		accepts uint64
+		dropped uint32
+	}{
+		{at(0, listener(100, 7)), 0, 0}, // from before
+		{at(2, listener(110, 10)), 5, 3},
+		{at(3), 0, 0},
+		{at(4, listener(111, 10)), 1, 0},
+	} {
+		tab.Apply(tick.sample)
+		for r := range tab.Snapshot().Rows() {
+			if r.AcceptRate != tick.accepts || r.Dropped != tick.dropped || !r.Full() {
+				t.Errorf("tick %d: %d accepted per second, %d dropped, full %v", i, r.AcceptRate, r.Dropped, r.Full())
+			}
+		}
+	}
+}
+
 func TestRateRoundsToNearest(t *testing.T) {
 	tab := table.New(table.Config{})
 	tab.Apply(at(0, tcp(1, 0, 0)))

@@ -15,7 +15,13 @@ type Row struct {
 	TxRate     uint64
 	Sampled    int64  // monotonic ns of the tick that last named it
 	ZeroWindow uint64 // µs for which our own window was shut, as far as Sampled
+
+	AcceptRate uint64 // connections that a listener accepted, per second over the tick
+	Dropped    uint32 // what the socket dropped in this tick
 }
+
+// Full reports whether a listener takes no more connections (sk_acceptq_is_full).
+func (r *Row) Full() bool { return r.Has&conn.HasBacklog != 0 && r.Backlog > r.BacklogMax }
 
 // Rate is the sum of both directions in bytes per second.
 func (r *Row) Rate() uint64 { return r.RxRate + r.TxRate }

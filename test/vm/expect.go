@@ -34,7 +34,7 @@ func limits() []limit {
 			refuses: []string{"bpf"},
 			says:    "(tcptop: this kernel lacks|hint: ).*",
 			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
-			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(GetCurrentTaskBtf|Loop|SockFromFile)|map type TaskStorage|" +
+			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(GetCurrentTaskBtf|GetFunc(Arg|Ret)|Loop|SockFromFile)|map type TaskStorage|" +
 				"program type Syscall|tt_ingress: .*udp_sock.*|tt_[a-z_]+: .*\"(tcp|mptcp)_sock\".*",
 			only: "Test(Contract|Diag.*|NoStdin)",
 		},

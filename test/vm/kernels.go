@@ -43,7 +43,7 @@ func kernels() []kernel {
 
 // modules are what tests and tools need that is not built in.
 func modules() []string {
-	return []string{"tcp_diag", "udp_diag", "inet_diag", "unix_diag", "veth", "nf_tables", "nft_numgen"}
+	return []string{"tcp_diag", "udp_diag", "inet_diag", "unix_diag", "veth", "nf_tables", "nft_numgen", "nft_reject_inet"}
 }
 
 // fresh is how long an unpacked kernel is used before apt is asked for a newer one.
@@ -51,7 +51,13 @@ const fresh = 7 * 24 * time.Hour
 
 func (k *kernel) isFresh() bool {
 	st, err := os.Stat(filepath.Join(k.dir, "release"))
-	return err == nil && time.Since(st.ModTime()) < fresh
+	return err == nil && k.hasModules() && time.Since(st.ModTime()) < fresh
+}
+
+// hasModules reports whether those that were unpacked are those that are wanted now.
+func (k *kernel) hasModules() bool {
+	text, _ := os.ReadFile(filepath.Join(k.dir, "wanted"))
+	return string(text) == strings.Join(modules(), " ")
 }
 
 func (k *kernel) release() string {
@@ -67,7 +73,7 @@ func (k *kernel) fetch(ctx context.Context, a *apt) error {
 	}
 	release := strings.TrimPrefix(pkg, "linux-image-")
 	stamp := filepath.Join(k.dir, "release")
-	if k.release() == release {
+	if k.release() == release && k.hasModules() {
 		return os.Chtimes(stamp, time.Time{}, time.Now())
 	}
 	packages, err := a.withRelease(ctx, pkg, release)
@@ -88,6 +94,9 @@ func (k *kernel) fetch(ctx context.Context, a *apt) error {
 			return err
 		}
 		if err := k.takeModules(ctx, root, release); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(k.dir, "wanted"), []byte(strings.Join(modules(), " ")), 0o644); err != nil {
 			return err
 		}
 		return os.WriteFile(stamp, []byte(release), 0o644)
