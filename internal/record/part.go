@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -23,21 +24,27 @@ const (
 	// randomBits is the entropy in bits per byte from which on a plane is not worth
 	// compressing: beside random bytes the others would compress worse.
 	randomBits = 6.8
+	// codedBits and codedRows are the entropy and the number of rows from which on a
+	// plane gets a Huffman code of its own: with one code for all planes each pays for
+	// what the others are like. The table takes some 50 bytes.
+	codedBits = 2
+	codedRows = 256
 )
 
 // partWriter collects columns of numbers. A column is cut into planes, all lowest
 // bytes first, then all second ones: what is alike lies together.
 type partWriter struct {
-	plain  []byte // what is compressed
-	random []byte // what is kept as it is
-	zstd   *zstd.Encoder
-	body   []byte
+	plain   []byte // what is compressed
+	random  []byte // what is kept as it is
+	zstd    *zstd.Encoder
+	huffman huff0.Scratch
+	body    []byte
 }
 
 func newPartWriter() (*partWriter, error) {
 	// A part is compressed for itself, so a window beyond its size is memory for nothing.
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10), zstd.WithEncoderCRC(false))
-	return &partWriter{zstd: z}, err
+	return &partWriter{zstd: z, huffman: huff0.Scratch{Reuse: huff0.ReusePolicyNone}}, err
 }
 
 func (w *partWriter) reset()           { w.plain, w.random = w.plain[:0], w.random[:0] }
@@ -81,8 +88,8 @@ func (w *partWriter) column(id int, v []uint64) {
 	}
 	width := (bits.Len64(any) + 7) / 8
 	w.uvarint(uint64(id))
-	w.plain = append(w.plain, layout|byte(width), 0)
-	random := len(w.plain) - 1
+	w.plain = append(w.plain, layout|byte(width), 0, 0)
+	random, coded := len(w.plain)-2, len(w.plain)-1
 	for k := range width {
 		start := len(w.plain)
 		var seen [256]int
@@ -91,12 +98,26 @@ func (w *partWriter) column(id int, v []uint64) {
 			seen[b]++
 			w.plain = append(w.plain, b)
 		}
-		if entropy(&seen, len(v)) >= randomBits {
+		switch bits := entropy(&seen, len(v)); {
+		case len(v) >= codedRows && bits >= codedBits && w.code(w.plain[start:]):
+			w.plain = w.plain[:start]
+			w.plain[coded] |= 1 << k
+		case bits >= randomBits:
 			w.random = append(w.random, w.plain[start:]...)
 			w.plain = w.plain[:start]
 			w.plain[random] |= 1 << k
 		}
 	}
+}
+
+// code writes a plane with a Huffman code of its own, where that is shorter.
+func (w *partWriter) code(plane []byte) bool {
+	out, _, err := huff0.Compress1X(plane, &w.huffman)
+	if err != nil || len(out)+2 >= len(plane) {
+		return false
+	}
+	w.random = append(binary.AppendUvarint(w.random, uint64(len(out))), out...)
+	return true
 }
 
 // entropy is Shannon's, in bits per byte, of n bytes.
@@ -124,11 +145,13 @@ func (w *partWriter) finish() []byte {
 
 // partReader reads what a partWriter wrote. Its first error stays.
 type partReader struct {
-	plain  []byte
-	random []byte
-	at     []byte // what of plain is not read yet
-	zstd   *zstd.Decoder
-	err    error
+	plain   []byte
+	random  []byte
+	at      []byte // what of plain is not read yet
+	zstd    *zstd.Decoder
+	huffman *huff0.Scratch
+	plane   []byte
+	err     error
 }
 
 func newPartReader() (*partReader, error) {
@@ -193,18 +216,21 @@ func (r *partReader) column(v []uint64) (id int) {
 	if r.err != nil || number == 0 {
 		return 0
 	}
-	head := r.take(2)
-	if len(head) < 2 || number > math.MaxInt16 || head[0]&layoutWidth > 8 {
+	head := r.take(3)
+	if len(head) < 3 || number > math.MaxInt16 || head[0]&layoutWidth > 8 {
 		r.fail("layout of column %d", number)
 		return 0
 	}
 	clear(v)
-	layout, random := head[0], head[1]
+	layout, random, coded := head[0], head[1], head[2]
 	for k := range layout & layoutWidth {
 		var plane []byte
-		if random&(1<<k) == 0 {
+		switch bit := byte(1) << k; {
+		case coded&bit != 0:
+			plane = r.decode(len(v))
+		case random&bit == 0:
 			plane = r.take(uint64(len(v)))
-		} else if len(r.random) >= len(v) {
+		case len(r.random) >= len(v):
 			plane, r.random = r.random[:len(v)], r.random[len(v):]
 		}
 		if len(plane) != len(v) {
@@ -226,4 +252,27 @@ func (r *partReader) column(v []uint64) (id int) {
 		}
 	}
 	return int(number)
+}
+
+// decode reads a plane of n bytes that has a code of its own; nil is damage.
+func (r *partReader) decode(n int) []byte {
+	size, k := binary.Uvarint(r.random)
+	if k <= 0 || size > uint64(len(r.random)-k) {
+		return nil
+	}
+	in := r.random[k : k+int(size)]
+	r.random = r.random[k+int(size):]
+	table, in, err := huff0.ReadTable(in, r.huffman)
+	if err != nil {
+		return nil
+	}
+	r.huffman = table
+	if cap(r.plane) < n {
+		r.plane = make([]byte, n)
+	}
+	out, err := table.Decoder().Decompress1X(r.plane[:0:n], in)
+	if err != nil {
+		return nil
+	}
+	return out
 }

@@ -5,7 +5,7 @@ import "tcptop/internal/conn"
 const (
 	// keyTicks and maxTicks bound how many ticks lie between two key frames: what is
 	// lost with one damaged block, and what a jump has to decode.
-	keyTicks = 60
+	keyTicks = 120
 	maxTicks = 300
 	// keyRows is from how many rows on a key frame may come earlier.
 	keyRows = 250_000
