@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,10 +32,13 @@ type rewinder struct {
 	shown []time.Time  // of the ticks that rows has taken, the last leadTicks at least
 	moved int          // rows that moved in the last one
 	snap  *table.Snapshot
+	mu    sync.Mutex // held by a move
 }
 
 // move is tui.Past's.
 func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.snap = nil // it is the screen's
 	if to.IsZero() && ticks > 0 && w.rows != nil {
 		return w.forth(ticks, show)
@@ -44,6 +48,13 @@ func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) err
 		return err
 	}
 	return w.lead(t, show)
+}
+
+// close lets go of the recording, after a move that is under way.
+func (w *rewinder) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cursor.Close()
 }
 
 // find is the time of the tick to go to.
@@ -59,8 +70,15 @@ func (w *rewinder) find(to time.Time, ticks int) (time.Time, error) {
 	if to.Before(w.from) {
 		to = w.from
 	}
+	if ticks == 0 {
+		t, err := w.cursor.Find(to)
+		if err == nil && w.late(t) {
+			return w.cursor.Find(w.to)
+		}
+		return t, err
+	}
 	err := w.cursor.Go(to, ignore)
-	if err == nil && ticks != 0 {
+	if err == nil {
 		err = w.cursor.Step(ticks, ignore)
 	}
 	if ticks < 0 && (errors.Is(err, io.EOF) || err == nil && w.cursor.Time().Before(w.from)) {

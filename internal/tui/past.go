@@ -163,12 +163,14 @@ func (m *Model) showPast(a arrivedMsg) {
 // there is one.
 func (m *Model) missed(a arrivedMsg) {
 	p := &m.past
+	played := p.playing
 	p.playing = false
 	switch {
 	case !errors.Is(a.err, io.EOF):
 		m.say(failure, "the past: "+a.err.Error())
 	case a.ticks <= 0:
 		m.sayFirst()
+	case m.cfg.Replay && played: // the time bar says so
 	case m.cfg.Replay:
 		m.say(warning, "the recording ends here")
 	default:
@@ -317,7 +319,10 @@ func (m *Model) changeSpeed(step int) {
 
 // inPast refuses what acts on what is now.
 func (m *Model) inPast() bool {
-	if m.past.on {
+	switch {
+	case m.cfg.Replay:
+		m.say(warning, "this is a recording: nothing can be done about it any more")
+	case m.past.on:
 		m.say(warning, "this is the past, and keys act on what is now: Esc returns first")
 	}
 	return m.past.on

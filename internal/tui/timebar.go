@@ -29,7 +29,7 @@ func (m *Model) drawTime(p *pen) {
 	if ago := last.Sub(s.Time); !m.cfg.Replay && ago > 0 {
 		p.text(banner, duration(ago)+" ago ")
 	}
-	how, keys := m.motion(p.ascii), m.timeKeys()
+	how, keys := m.motion(p.ascii, last), m.timeKeys()
 	room := p.left() - textWidth([]byte(how)) - textWidth([]byte(keys)) - 2
 	ends := [2]string{m.clock(first), m.clock(last)}
 	if room >= 10+len(ends[0])+len(ends[1])+4 {
@@ -72,9 +72,11 @@ func (m *Model) drawBar(p *pen, w int, first, last time.Time) {
 }
 
 // motion is whether the past plays and how fast.
-func (m *Model) motion(ascii bool) string {
+func (m *Model) motion(ascii bool, last time.Time) string {
 	sign := "stopped"
 	switch {
+	case !m.past.playing && m.cfg.Replay && !m.head().Time.Before(last):
+		sign = "at the end"
 	case m.past.playing && ascii:
 		sign = ">"
 	case m.past.playing:

@@ -95,17 +95,70 @@ func build(t testing.TB) string {
 	return bin
 }
 
-func TestScreen(t *testing.T) {
-	testkit.Kernel(t)
-	testkit.Tools(t, "tmux")
-	bin, ns := build(t), testkit.NetNS(t)
+// ringing is a network namespace with busy connections of load.
+func ringing(t *testing.T) *testkit.NS {
+	t.Helper()
+	ns := testkit.NetNS(t)
 	load := ns.Command(testkit.Load(t), "bench-rr", "-sec", "120")
 	if err := load.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = load.Process.Kill(); _ = load.Wait() })
+	return ns
+}
 
+func TestScreen(t *testing.T) {
+	testkit.Kernel(t)
+	testkit.Tools(t, "tmux")
+	bin, ns := build(t), ringing(t)
 	w := open(t, 100, 30, fmt.Sprintf("%s --netns %d; %s", bin, ns.Inode(), farewell))
+	w.usual()
+	w.keys("Space")
+	w.sees(`PAUSED +this is [1-9]s old`)
+	w.keys("Space")
+	w.keys("[", "[", "[")
+	w.sees(`PAST [\d:]+ +[\dms]+ ago`, `stopped 1x`, `load \d+`, `[1-9][\d.]* +[kM]?B`)
+	w.keys("+", "Space")
+	w.sees(`▶ 2x`)
+	w.keys("Escape")
+	w.lacks(`PAST`)
+	w.sizes()
+	w.keys("q")
+	w.sees(`left with 0`, ` icanon`)
+}
+
+// TestReplay shows a recording in the screen of the present.
+func TestReplay(t *testing.T) {
+	testkit.Kernel(t)
+	testkit.Tools(t, "tmux")
+	bin, ns, dir := build(t), ringing(t), t.TempDir()
+	if out, err := exec.Command(bin, "record", "-o", dir, "-d", "0.1", "-n", "25").CombinedOutput(); err != nil {
+		t.Fatalf("record: %v\n%s", err, out)
+	}
+	w := open(t, 100, 30, fmt.Sprintf("%s replay %s --netns %d; %s", bin, dir, ns.Inode(), farewell))
+	w.sees(`REPLAY [\d:]+ `, `at the end 1x`)
+	w.usual()
+	w.keys("[", "[")
+	w.sees(`REPLAY [\d:]+ .*●─`, `load \d+`, `[1-9][\d.]* +[kM]?B`)
+	w.keys("{")
+	w.sees(`there is nothing earlier: the recording begins here`, `REPLAY [\d:]+ +[\d:]+ ●`)
+	w.keys("K")
+	w.sees(`this is a recording`)
+	w.keys("J")
+	w.typed("1h ago")
+	w.sees(`Go to a time`, `1h ago`)
+	w.keys("Enter")
+	w.sees(`there is nothing earlier`)
+	w.keys("+", "+", "+", "Space")
+	w.sees(`▶ 10x|at the end`)
+	w.sizes()
+	w.keys("q")
+	w.sees(`left with 0`, ` icanon`)
+}
+
+// usual does what one does in any screen that load's connections are on.
+func (w *terminal) usual() {
+	w.t.Helper()
 	w.sees(`tcptop \S+`, `load \d+`, `sort rate ▼`, `[1-9][\d.]* +[kM]?B`)
 	w.keys("s")
 	w.typed("rtt_us")
@@ -135,22 +188,15 @@ func TestScreen(t *testing.T) {
 	w.sees(`Details`, `identity`, `rtt_us|conn `, `Stable id`)
 	w.keys("Escape")
 	w.lacks(`Details`)
+}
 
-	w.keys("Space")
-	w.sees(`PAUSED +this is [1-9]s old`)
-	w.keys("Space")
-	w.keys("[", "[", "[")
-	w.sees(`PAST [\d:]+ +[\dms]+ ago`, `stopped 1x`, `load \d+`, `[1-9][\d.]* +[kM]?B`)
-	w.keys("+", "Space")
-	w.sees(`▶ 2x`)
-	w.keys("Escape")
-	w.lacks(`PAST`)
+// sizes shows the screen in all sizes.
+func (w *terminal) sizes() {
+	w.t.Helper()
 	for _, size := range [][2]int{{20, 5}, {200, 50}, {1, 1}, {80, 24}} {
 		w.tmux("resize-window", "-t", "s", "-x", strconv.Itoa(size[0]), "-y", strconv.Itoa(size[1]))
 	}
 	if lines := strings.Split(w.sees(`tcptop`, `Connections \d`, `help  q quit`), "\n"); len(lines) < 24 {
-		t.Errorf("%d lines", len(lines))
+		w.t.Errorf("%d lines", len(lines))
 	}
-	w.keys("q")
-	w.sees(`left with 0`, ` icanon`)
 }
