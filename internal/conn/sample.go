@@ -12,20 +12,21 @@ import (
 // cumulative counters; a connection that is not named is unchanged. The slices
 // belong to the Source and are valid until the next sample is asked for.
 type Sample struct {
-	Time    time.Time // wall clock of the tick, UTC
-	Mono    int64     // the same moment in monotonic nanoseconds since boot
-	Host    string
-	Origin  Origin
-	Conns   []Conn
-	Closed  []Conn        // ended since the last sample, with their final counters
-	Cgroups []Cgroup      // made since the last sample, where a hook tells
-	Places  []PlaceChange // better known now, for connections that are not named
-	Gone    []ID          // rows that end without a connection ending: time-wait and syn-recv sockets
-	DNS     []DNSMessage  // sent and received since the last sample, a query before its answer
-	Loss    Loss
-	Totals  []OwnerTotal // what Loss hides, summed by owner since tcptop started
-	Last    bool         // the source ends after this sample
-	Reset   bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
+	Time      time.Time // wall clock of the tick, UTC
+	Mono      int64     // the same moment in monotonic nanoseconds since boot
+	Host      string
+	Origin    Origin
+	Conns     []Conn
+	Closed    []Conn          // ended since the last sample, with their final counters
+	Cgroups   []Cgroup        // made since the last sample, where a hook tells
+	Places    []PlaceChange   // better known now, for connections that are not named
+	Processes []ProcessChange // likewise
+	Gone      []ID            // rows that end without a connection ending: time-wait and syn-recv sockets
+	DNS       []DNSMessage    // sent and received since the last sample, a query before its answer
+	Loss      Loss
+	Totals    []OwnerTotal // what Loss hides, summed by owner since tcptop started
+	Last      bool         // the source ends after this sample
+	Reset     bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
 }
 
 // Cgroup is a control group of the unified hierarchy and its path from the root.
@@ -34,8 +35,14 @@ type Cgroup struct {
 	Path string // hostile until escaped
 }
 
-// PlaceChange says that what pointed to one Place belongs to another one.
-type PlaceChange struct{ Was, Is *Place }
+// Change says that what pointed to one T belongs to another one.
+type Change[T any] struct{ Was, Is *T }
+
+// PlaceChange says that a Place is known better now.
+type PlaceChange = Change[Place]
+
+// ProcessChange says that a Process is known better now, or runs another program.
+type ProcessChange = Change[Process]
 
 // Loss counts what was not seen or not kept since tcptop started. Every field
 // is cumulative and zero on a healthy host.

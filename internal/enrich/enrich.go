@@ -1,7 +1,8 @@
 // Package enrich gives connections what the kernel's records only point at: a
 // name for their user id, the unit, session and container of their cgroup, a name
-// for their network namespace. It takes a conn.Sample and fills its Place pointers;
-// it owns bounded caches and knows no collector and no runtime.
+// for their network namespace, the program and command line of their process. It takes
+// a conn.Sample and fills its Place and Process pointers; it owns bounded caches and
+// knows no collector and no runtime.
 //
 // One goroutine uses an Enricher at a time. What takes longer than a few µs is
 // looked up in another one, and is there in a later tick.
@@ -53,13 +54,15 @@ type Enricher struct {
 	boxes   boxes
 	cgroups cgroups
 	own     map[uint32]bool // network namespaces that no container names
+	owners  processes
 
 	clerk    *clerk
 	stop     context.CancelFunc
 	watching sync.WaitGroup
 	listed   chan struct{} // closed
 
-	last     latest
+	guesses  []*entry            // by place in the sample: where all move, each has what it had
+	at       int                 // place in the sample
 	runNames map[uint32]string   // network namespaces by ip-netns(8)
 	stamp    int64               // of the directory that they are from
 	lookAt   int64               // when to look again for those that have no name
@@ -137,13 +140,15 @@ func LookupUser(uid uint32) string {
 	return u.Username
 }
 
-// Apply fills the Place of every connection in s that has none, and says which places
-// that it has given out before are known better now.
+// Apply fills the Place and Process of every connection in s that has none, and says
+// which of those that it has given out before are known better now.
 func (e *Enricher) Apply(s *conn.Sample) {
 	e.asked, e.news = 0, e.news[:0]
 	e.learn(s.Cgroups)
 	e.lookForSpaces(s.Mono)
 	e.catchUp(s)
+	e.owners.begin()
+	e.at = 0
 	e.each(s)
 	if !e.started {
 		e.started = true
@@ -152,33 +157,36 @@ func (e *Enricher) Apply(s *conn.Sample) {
 	}
 	if e.dirty || len(e.changed) > 0 {
 		e.rebuild(s.Mono)
-		e.renew(s)
+		replace(s, e.news, func(c *conn.Conn) **conn.Place { return &c.Place })
 	}
 	s.Places = e.news
+	e.owners.end(s)
 }
 
 func (e *Enricher) each(s *conn.Sample) {
 	for i := range s.Conns {
 		e.fill(&s.Conns[i], s.Mono)
+		e.owners.fill(&s.Conns[i], s.Mono)
 	}
 	for i := range s.Closed {
 		e.fill(&s.Closed[i], s.Mono)
+		e.owners.fill(&s.Closed[i], s.Mono)
 	}
 }
 
-// renew replaces the places that this sample was given before they were known better.
-func (e *Enricher) renew(s *conn.Sample) {
-	if len(e.news) == 0 {
+// replace gives this sample's connections what is known better by now.
+func replace[T any](s *conn.Sample, news []conn.Change[T], of func(*conn.Conn) **T) {
+	if len(news) == 0 {
 		return
 	}
-	is := make(map[*conn.Place]*conn.Place, len(e.news))
-	for _, n := range e.news {
+	is := make(map[*T]*T, len(news))
+	for _, n := range news {
 		is[n.Was] = n.Is
 	}
 	for _, all := range [][]conn.Conn{s.Conns, s.Closed} {
 		for i := range all {
-			if better := is[all[i].Place]; better != nil {
-				all[i].Place = better
+			if better := is[*of(&all[i])]; better != nil {
+				*of(&all[i]) = better
 			}
 		}
 	}

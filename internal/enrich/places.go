@@ -23,6 +23,7 @@ type placeKey struct {
 
 // entry is the newest Place of a key; nil where nothing can be known.
 type entry struct {
+	key     placeKey
 	place   *conn.Place
 	cgroup  *spot // nil is none
 	legacy  *spot // of the process, in a v1 hierarchy; nil is none, or nothing
@@ -43,26 +44,32 @@ func (e *Enricher) fill(c *conn.Conn, now int64) {
 	}
 	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, has: c.Has & (conn.HasUID | conn.HasCgroup)}
 	owner := process{c.Owner.PID, c.Owner.Start}
-	found := e.last.of
-	if found == nil || key != e.last.key || owner != e.last.owner {
+	if e.at == len(e.guesses) {
+		e.guesses = append(e.guesses, nil)
+	}
+	found := e.guesses[e.at]
+	if found == nil || !found.isOf(key, owner) {
 		if found = e.entry(key, now); found.through && owner.pid != 0 {
 			of := key
 			of.process = owner
 			found = e.entry(of, now)
 		}
-		e.last = latest{key, owner, found}
+		e.guesses[e.at] = found
 	}
+	e.at++
 	if found.retry != 0 && now >= found.retry {
 		e.build(key, found, now)
 	}
 	c.Place = found.place
 }
 
-// latest is the entry of the row before: neighbours are often alike.
-type latest struct {
-	key   placeKey // without the process
-	owner process
-	of    *entry
+// isOf reports whether e is the entry of a key, which has no process, and an owner.
+func (e *entry) isOf(key placeKey, owner process) bool {
+	if e.key.process == (process{}) {
+		return e.key == key && !(e.through && owner.pid != 0)
+	}
+	key.process = owner
+	return e.key == key
 }
 
 func (e *Enricher) entry(key placeKey, now int64) *entry {
@@ -72,7 +79,7 @@ func (e *Enricher) entry(key placeKey, now int64) *entry {
 	if len(e.places) >= maxPlaces {
 		e.forget()
 	}
-	found := &entry{}
+	found := &entry{key: key}
 	e.places[key] = found
 	if key.has&conn.HasCgroup != 0 {
 		found.cgroup = e.spot(key.cgroup)
@@ -92,7 +99,7 @@ func (e *Enricher) forget() {
 	clear(e.spots)
 	clear(e.spaces)
 	clear(e.changed)
-	e.last = latest{}
+	clear(e.guesses)
 }
 
 // spot is the cgroup of an id. Its path is there at once if the kernel gives it.

@@ -109,7 +109,7 @@ func TestEveryMember(t *testing.T) {
 			case "Mono", "Origin", "Last":
 				fill(value, rng)
 			case "DNS": // what became of it is in Remote
-			case "Cgroups", "Places": // what they say is in the rows: TestPlaceChanges
+			case "Cgroups", "Places", "Processes": // what they say is in the rows: TestPlaceChanges, TestProcessChanges
 			default:
 				t.Errorf("sample has a new member %s: record it", f.Name)
 			}
@@ -128,6 +128,18 @@ func TestPlaceChanges(t *testing.T) {
 	same(t, "before", s, decode(t, d, tick(e, s)))
 	got := decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Places: []conn.PlaceChange{{Was: was, Is: is}}}))
 	want := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Place: is, RxBytes: 7}}}
+	same(t, "after", want, got)
+}
+
+// TestProcessChanges names the rows whose process is known better, and only those:
+// another one may have said the same before.
+func TestProcessChanges(t *testing.T) {
+	was, other, is := &conn.Process{}, &conn.Process{}, &conn.Process{Exe: "/bin/x", Cmdline: "x -v"}
+	e, d := newEncoder(t), newDecoder(t, testHeader())
+	s := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Process: was, RxBytes: 7}, {ID: conn.ID{Cookie: 2}, Process: other}}}
+	same(t, "before", s, decode(t, d, tick(e, s)))
+	got := decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Processes: []conn.ProcessChange{{Was: was, Is: is}}}))
+	want := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Process: is, RxBytes: 7}}}
 	same(t, "after", want, got)
 }
 

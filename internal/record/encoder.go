@@ -97,7 +97,11 @@ func (e *Encoder) Full() bool {
 func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.begin(KindTick, s, put)
 	e.headSet(s)
-	for rows := range slices.Chunk(e.moveTo(s.Places), partRows) {
+	for rows := range slices.Chunk(renewed(e, s.Places, func(c *conn.Conn) **conn.Place { return &c.Place }), partRows) {
+		e.room(len(rows))
+		e.connSet(setConns, rows)
+	}
+	for rows := range slices.Chunk(renewed(e, s.Processes, func(c *conn.Conn) **conn.Process { return &c.Process }), partRows) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)
 	}
@@ -123,21 +127,22 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.seq++
 }
 
-// moveTo returns the rows whose places are known better now: in a recording they are
-// named like rows that moved, since places go by what they say there.
-func (e *Encoder) moveTo(news []conn.PlaceChange) []conn.Conn {
+// renewed returns the rows that point to what is known better now: in a recording they
+// are named like rows that moved, since what they point to goes by what it says there.
+func renewed[T any](e *Encoder, news []conn.Change[T], of func(*conn.Conn) **T) []conn.Conn {
 	if len(news) == 0 {
 		return nil
 	}
-	is := make(map[*conn.Place]*conn.Place, len(news))
+	is := make(map[*T]*T, len(news))
 	for _, n := range news {
 		is[n.Was] = n.Is
 	}
 	var rows []conn.Conn
 	for slot := range e.next {
-		if x := e.known.at(slot); x.live && is[x.Place] != nil {
+		if x := e.known.at(slot); x.live && is[*of(&x.Conn)] != nil {
 			rows = append(rows, x.Conn)
-			rows[len(rows)-1].Place = is[x.Place]
+			row := of(&rows[len(rows)-1])
+			*row = is[*row]
 		}
 	}
 	return rows

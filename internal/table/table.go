@@ -73,7 +73,8 @@ func (t *Table) Apply(s *conn.Sample) {
 	}
 	t.begin(s)
 	t.settle()
-	t.moveTo(s.Places)
+	renew(t, s.Places, func(c *conn.Conn) **conn.Place { return &c.Place })
+	renew(t, s.Processes, func(c *conn.Conn) **conn.Process { return &c.Process })
 	t.catchUp()
 	// Closed comes first, so that a connection named in both ends with its
 	// final counters against those of the tick before.

@@ -60,7 +60,7 @@ func (d *details) take(tasks []conn.Task, err error) {
 }
 
 func (d *details) describe() {
-	if d.row.Process == nil && len(d.tasks) > 0 && d.tasks[0].PID == d.row.Owner.PID {
+	if (d.row.Process == nil || *d.row.Process == conn.Process{}) && len(d.tasks) > 0 && d.tasks[0].PID == d.row.Owner.PID {
 		d.row.Process = &conn.Process{Exe: d.tasks[0].Exe, Cmdline: d.tasks[0].Cmdline}
 	}
 }

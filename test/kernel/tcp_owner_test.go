@@ -70,7 +70,19 @@ func (s *stage) expect(what string, a *actor, socket, dir string, source conn.Ow
 // seen waits until all that is expected is shown.
 func (s *stage) seen() {
 	s.Helper()
-	s.w.until(patience, func(seen *seen) error { return hold(bySocket(seen.live), s.want) })
+	s.w.until(patience, func(seen *seen) error {
+		rows := bySocket(seen.live)
+		if err := hold(rows, s.want); err != nil {
+			return err
+		}
+		for i := range s.want {
+			b := &s.want[i]
+			if p := rows[b.owner.Cookie].Process; b.holders > 0 && (p == nil || p.Cmdline != b.owner.Cmdline || p.Exe == "") {
+				return fmt.Errorf("%s: program %+v, want %s", b.what, p, b.owner.Cmdline)
+			}
+		}
+		return nil
+	})
 }
 
 // ended waits until all that is expected has ended and was shown so.

@@ -258,6 +258,11 @@ func (a *actor) truth(args []string) (string, error) {
 	if rec.Start, err = startOfSelf(); err != nil {
 		return "", err
 	}
+	cmdline, err := os.ReadFile("/proc/self/cmdline")
+	if err != nil {
+		return "", err
+	}
+	rec.Cmdline = strings.TrimSpace(strings.ReplaceAll(string(cmdline), "\x00", " "))
 	line, err := json.Marshal(rec)
 	return string(line), err
 }

@@ -15,19 +15,20 @@ import (
 // Record is one end of a TCP connection or one UDP flow (a socket and a remote
 // address) as the generator knows it. V4-mapped addresses are plain IPv4.
 type Record struct {
-	Kind   string     `json:"kind"`            // what the generator did with it
-	Proto  string     `json:"proto"`           // tcp, udp
-	State  string     `json:"state,omitempty"` // as ss prints it; only where the workload holds it
-	Dir    string     `json:"dir,omitempty"`   // in, out, listen
-	Laddr  netip.Addr `json:"laddr"`
-	Lport  uint16     `json:"lport"`
-	Raddr  netip.Addr `json:"raddr"`
-	Rport  uint16     `json:"rport"`
-	NetNS  uint64     `json:"netns"`            // inode of the network namespace
-	PID    int        `json:"pid"`              // 0 where no process holds the socket
-	Comm   string     `json:"comm"`             // of the thread group leader
-	Start  uint64     `json:"start,omitempty"`  // of that process, since boot in 1/100 s; 0 where it is not said
-	Cookie string     `json:"cookie,omitempty"` // SO_COOKIE in hexadecimal
+	Kind    string     `json:"kind"`            // what the generator did with it
+	Proto   string     `json:"proto"`           // tcp, udp
+	State   string     `json:"state,omitempty"` // as ss prints it; only where the workload holds it
+	Dir     string     `json:"dir,omitempty"`   // in, out, listen
+	Laddr   netip.Addr `json:"laddr"`
+	Lport   uint16     `json:"lport"`
+	Raddr   netip.Addr `json:"raddr"`
+	Rport   uint16     `json:"rport"`
+	NetNS   uint64     `json:"netns"`             // inode of the network namespace
+	PID     int        `json:"pid"`               // 0 where no process holds the socket
+	Comm    string     `json:"comm"`              // of the thread group leader
+	Start   uint64     `json:"start,omitempty"`   // of that process, since boot in 1/100 s; 0 where it is not said
+	Cmdline string     `json:"cmdline,omitempty"` // of that process, joined by spaces; empty where it is not said
+	Cookie  string     `json:"cookie,omitempty"`  // SO_COOKIE in hexadecimal
 
 	TxBytes   uint64 `json:"tx_bytes"` // payload sent, each byte once
 	RxBytes   uint64 `json:"rx_bytes"` // payload received in order, read or not
