@@ -29,6 +29,7 @@ typedef _Bool bool;
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_STACK = 23,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
@@ -47,6 +48,7 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 1ULL << 1,
 	BPF_RB_AVAIL_DATA = 0,
 };
+#define BPF_F_CURRENT_CPU 0xffffffffULL
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 }; /* also BPF_SK_STORAGE_GET_F_CREATE */
 
 struct bpf_spin_lock {

@@ -150,6 +150,8 @@ int BPF_PROG(tt_consume, struct sock *sk, struct sk_buff *skb, int len)
 	if (sk->sk_protocol != IPPROTO_UDP || len < 0 || (!len && skb->users.refs.counter > 1))
 		return 0;
 	write_letter(&l, skb);
+	if (cfg_dns && l.port == 53)
+		note_read_answer(sk, skb, l.addr);
 	f = flow_of(sk, lasting_cookie(sk), l.addr, l.port, OWNER_ACCEPT);
 	if (!f)
 		return 0;

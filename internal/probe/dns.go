@@ -2,6 +2,10 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -12,37 +16,52 @@ import (
 // maxDNS is how many DNS messages wait for the next tick.
 const maxDNS = 8192
 
-// dnsQueue is what came through the kernel's ring of DNS messages. Nil where they
-// are not asked for.
+// dnsQueue is the DNS messages that came since the last tick.
 type dnsQueue struct {
-	*drain
-	queue []conn.DNSMessage // guarded by drain.mu
+	sources []*drain // the ring last: an answer's query is in it before the answer is anywhere
+
+	mu    sync.Mutex
+	queue []conn.DNSMessage
 	lost  uint64
 }
 
-func openDNS(m *ebpf.Map) (*dnsQueue, error) {
-	d, err := openDrain(m, "DNS messages")
-	if err != nil {
-		return nil, err
+// openDNS opens the ring and, where answers go there, perf's buffers.
+func openDNS(maps map[string]*ebpf.Map, heard bool) (*dnsQueue, error) {
+	q := &dnsQueue{}
+	if heard {
+		if err := q.open(openPerfDrain(maps["tt_heard"], "DNS answers")); err != nil {
+			return nil, err
+		}
 	}
-	q := &dnsQueue{drain: d}
-	go d.run(q.add)
+	if err := q.open(openDrain(maps["tt_dns"], "DNS messages")); err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
 	return q, nil
 }
 
-func (q *dnsQueue) add(raw []byte) {
+func (q *dnsQueue) open(d *drain, err error) error {
+	if err != nil {
+		return err
+	}
+	go d.run(q.add)
+	q.sources = append(q.sources, d)
+	return nil
+}
+
+func (q *dnsQueue) add(raw []byte, lost uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost += lost
 	const header = int(unsafe.Sizeof(tcptopDnsMessage{}))
 	if len(raw) < header {
 		return
 	}
-	rec := (*tcptopDnsMessage)(unsafe.Pointer(unsafe.SliceData(raw)))
-	data := raw[header:]
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	if len(q.queue) >= maxDNS {
 		q.lost++
 		return
 	}
+	rec := (*tcptopDnsMessage)(unsafe.Pointer(unsafe.SliceData(raw)))
+	data := raw[header:]
 	q.queue = append(q.queue, conn.DNSMessage{
 		Time: int64(rec.TimeNs), Socket: rec.Sk, Server: rec.Server,
 		NetNS: rec.Netns, UID: rec.Uid, PID: rec.Tgid,
@@ -50,18 +69,29 @@ func (q *dnsQueue) add(raw []byte) {
 	})
 }
 
-// take returns the messages since the last call, which are the caller's, and how many
-// were lost here so far.
+// take returns the messages since the last call, which are the caller's, in order, and
+// how many were lost here so far. A nil queue has none.
 func (q *dnsQueue) take() ([]conn.DNSMessage, uint64, error) {
 	if q == nil {
 		return nil, 0, nil
 	}
-	if err := q.empty(); err != nil {
-		return nil, 0, err
+	for _, d := range q.sources {
+		if err := d.empty(); err != nil {
+			return nil, 0, err
+		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	came := q.queue
 	q.queue = nil
-	return came, q.lost, q.err
+	slices.SortStableFunc(came, func(a, b conn.DNSMessage) int { return cmp.Compare(a.Time, b.Time) })
+	return came, q.lost, nil
+}
+
+func (q *dnsQueue) Close() error {
+	var errs []error
+	for _, d := range q.sources {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
 }

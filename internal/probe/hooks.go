@@ -11,7 +11,8 @@ type tier struct {
 	name  string
 	needs string // the kernel that this was seen to work on, and newer ones
 	lacks string // what this tier can't know
-	hears bool   // what the DNS answers
+	hears bool   // DNS answers
+	perf  bool   // by perf's buffers
 	hooks []hook
 	extra []hook // for what only some kernels have
 }
@@ -68,7 +69,7 @@ var udpTiers = []tier{
 		},
 	},
 	{
-		name: "UDP by trampolines", needs: "Linux 6.1, on arm64 6.12",
+		name: "UDP by trampolines", needs: "Linux 6.1, on arm64 6.12", hears: true, perf: true,
 		hooks: []hook{
 			ageFlows, devQueue,
 			{"tt_udp_sendmsg", "bytes and remotes of IPv4 UDP sends"},

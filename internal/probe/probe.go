@@ -29,6 +29,8 @@ type Probe struct {
 	listens *listeners
 	udpTier string // the name of the one that is used
 	accepts bool   // they are timed
+	hears   bool   // that one hears the DNS
+	byPerf  bool   // by perf's buffers
 
 	asking  sync.Mutex // guards holders and what lists by it
 	holders *link.Iter // nil where there is none
@@ -120,13 +122,24 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 		return err
 	}
 	p.listens = newListeners(p.obj.maps, p.accepts)
-	if p.cfg.DNS {
-		if p.dns, err = openDNS(p.obj.maps.Maps["tt_dns"]); err != nil {
-			return err
-		}
+	if p.cfg.DNS && p.cfg.UDP {
+		p.listenToDNS()
 	}
 	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size)
 	return err
+}
+
+// listenToDNS opens what DNS messages come through, or notes that none will.
+func (p *Probe) listenToDNS() {
+	const what = "the names that this host asks the DNS for"
+	if !p.hears {
+		p.missing = append(p.missing, what)
+		return
+	}
+	var err error
+	if p.dns, err = openDNS(p.obj.maps.Maps, p.byPerf); err != nil {
+		p.missing = append(p.missing, what+" ("+oneLine(err)+")")
+	}
 }
 
 // start loads and attaches what is asked for: UDP beside TCP, since the kernel takes
@@ -156,12 +169,10 @@ func (p *Probe) start() error {
 		p.missing = append(p.missing, "UDP, whose programs this kernel refuses ("+oneLine(udp.err)+")")
 		return nil
 	}
-	p.udpTier = udp.tier.name
+	p.udpTier, p.hears = udp.tier.name, udp.tier.hears
+	p.byPerf = udp.tier.perf
 	if udp.tier.lacks != "" {
 		p.missing = append(p.missing, udp.tier.lacks)
-	}
-	if p.cfg.DNS && !udp.tier.hears {
-		p.missing = append(p.missing, "the names that this host asks the DNS for")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func Examine() *Report {
 	if caps, err := ownCapabilities(); err == nil {
 		r.Lacking = caps.missing()
 	}
-	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: minConns})
+	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, DNS: true, MaxConns: minConns})
 	if err == nil {
 		r.Missing, r.UDP = p.Missing(), p.udpTier
 		err = p.Close()

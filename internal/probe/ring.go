@@ -45,7 +45,7 @@ func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
 	return r, nil
 }
 
-func (r *ring) add(raw []byte) {
+func (r *ring) add(raw []byte, _ uint64) {
 	if len(raw) == int(unsafe.Sizeof(tcptopCgroupMade{})) {
 		r.addCgroup((*tcptopCgroupMade)(unsafe.Pointer(unsafe.SliceData(raw))))
 		return

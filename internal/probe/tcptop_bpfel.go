@@ -222,6 +222,7 @@ const (
 	tcptopMapTtFlowIndex     = "tt_flow_index"
 	tcptopMapTtFlows         = "tt_flows"
 	tcptopMapTtFree          = "tt_free"
+	tcptopMapTtHeard         = "tt_heard"
 	tcptopMapTtHeir          = "tt_heir"
 	tcptopMapTtHot           = "tt_hot"
 	tcptopMapTtIndex         = "tt_index"
@@ -360,6 +361,7 @@ type tcptopMapSpecs struct {
 	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
 	TtFree      *ebpf.MapSpec `ebpf:"tt_free"`
+	TtHeard     *ebpf.MapSpec `ebpf:"tt_heard"`
 	TtHeir      *ebpf.MapSpec `ebpf:"tt_heir"`
 	TtHot       *ebpf.MapSpec `ebpf:"tt_hot"`
 	TtIndex     *ebpf.MapSpec `ebpf:"tt_index"`
@@ -428,6 +430,7 @@ type tcptopMaps struct {
 	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
 	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
 	TtFree      *ebpf.Map `ebpf:"tt_free"`
+	TtHeard     *ebpf.Map `ebpf:"tt_heard"`
 	TtHeir      *ebpf.Map `ebpf:"tt_heir"`
 	TtHot       *ebpf.Map `ebpf:"tt_hot"`
 	TtIndex     *ebpf.Map `ebpf:"tt_index"`
@@ -451,6 +454,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtFlowIndex,
 		m.TtFlows,
 		m.TtFree,
+		m.TtHeard,
 		m.TtHeir,
 		m.TtHot,
 		m.TtIndex,

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"tcptop/internal/testkit"
@@ -28,8 +26,7 @@ const webPort = 7080
 // address that it tells.
 type zone struct {
 	*testkit.NS
-	t      testing.TB
-	resolv string // resolv.conf of a program in it
+	t testing.TB
 }
 
 func newZone(t testing.TB) *zone {
@@ -40,8 +37,7 @@ func newZone(t testing.TB) *zone {
 	for _, a := range webAddrs {
 		prefixes = append(prefixes, netip.PrefixFrom(a, a.BitLen()))
 	}
-	z := &zone{NS: testkit.NetNS(t, prefixes...), t: t, resolv: filepath.Join(t.TempDir(), "resolv.conf")}
-	must(t, os.WriteFile(z.resolv, []byte("nameserver 127.0.0.1\n"), 0o644))
+	z := &zone{NS: testkit.NetNS(t, prefixes...), t: t}
 	for _, a := range webAddrs {
 		z.serve(a)
 	}
@@ -113,10 +109,9 @@ func (z *zone) dial(a netip.Addr) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// program prepares a command whose C library asks the zone's server.
-func (z *zone) program(script string, args ...string) *testkit.Cmd {
-	testkit.Tools(z.t, "unshare", "bash")
-	mount := `mount --bind "$0" /etc/resolv.conf && exec "$@"`
-	all := append([]string{"-m", "sh", "-c", mount, z.resolv, "bash", "-c", script, "bash"}, args...)
-	return z.Command("unshare", all...)
+// program prepares a script of bash, whose C library asks the zone's server.
+func (z *zone) program(script string) *testkit.Cmd {
+	testkit.Tools(z.t, "unshare", "mount", "bash")
+	const mount = `mount -t tmpfs tmpfs /etc && echo nameserver 127.0.0.1 >/etc/resolv.conf && exec bash -c "$0"`
+	return z.Command("unshare", "-m", "sh", "-c", mount, script)
 }

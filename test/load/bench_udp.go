@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -13,6 +15,14 @@ import (
 func benchUDPMain(args []string, c *console) error {
 	b := newBench("bench-udp", 64)
 	connected := b.fs.Bool("connected", false, "connect both sockets")
+	ports := [2]uint16{}
+	for i, name := range []string{"from", "to"} {
+		b.fs.Func(name, "`port` of that end (any)", func(s string) error {
+			port, err := strconv.ParseUint(s, 10, 16)
+			ports[i] = uint16(port)
+			return err
+		})
+	}
 	if err := b.fs.Parse(args); err != nil {
 		return err
 	}
@@ -20,12 +30,14 @@ func benchUDPMain(args []string, c *console) error {
 		return fmt.Errorf("-size is not 1 to 60000")
 	}
 	u := &udp{fam: v4}
-	p, err := u.sockets(2)
-	if err != nil {
-		return err
-	}
-	for _, s := range p {
-		if err := block(s.fd); err != nil {
+	var p [2]*udpSock
+	for i, port := range ports {
+		s, err := u.socket(false)
+		if err != nil {
+			return err
+		}
+		p[i] = s
+		if err := errors.Join(s.bind(port), block(s.fd)); err != nil {
 			return err
 		}
 	}
@@ -44,7 +56,7 @@ func benchUDPMain(args []string, c *console) error {
 	}
 	r := result{Bench: "udp"}
 	begin := time.Now()
-	err = b.threads(func() error {
+	err := b.threads(func() error {
 		for time.Since(begin) < b.duration() {
 			for range 64 {
 				if err := d.one(); err != nil {

@@ -41,11 +41,16 @@ func (u *udp) socket(bind bool) (*udpSock, error) {
 	if !bind {
 		return s, nil
 	}
-	if err := unix.Bind(fd, s.fam.sockaddr(netip.AddrPortFrom(s.fam.loopback(), 0))); err != nil {
-		return nil, fmt.Errorf("bind: %w", err)
+	return s, s.bind(0)
+}
+
+// bind binds to a port of the loopback address, 0 being any.
+func (s *udpSock) bind(port uint16) (err error) {
+	if err := unix.Bind(s.fd, s.fam.sockaddr(netip.AddrPortFrom(s.fam.loopback(), port))); err != nil {
+		return fmt.Errorf("bind: %w", err)
 	}
-	s.addr, err = localAddr(fd)
-	return s, err
+	s.addr, err = localAddr(s.fd)
+	return err
 }
 
 // sockets opens n bound sockets.

@@ -14,12 +14,14 @@ import (
 // programs are what tests call, by the Debian package that has them.
 func programs() map[string][]string {
 	return map[string][]string{
-		"bash":        {"bash"},
-		"coreutils":   {"cat", "head", "sleep", "true"},
-		"iproute2":    {"ip", "ss"},
-		"libcap2-bin": {"capsh"},
-		"nftables":    {"nft"},
-		"util-linux":  {"nsenter", "setpriv", "unshare"},
+		"bash":         {"bash"},
+		"coreutils":    {"cat", "head", "sleep", "true"},
+		"dnsmasq-base": {"dnsmasq"},
+		"iproute2":     {"ip", "ss"},
+		"libcap2-bin":  {"capsh"},
+		"mount":        {"mount"},
+		"nftables":     {"nft"},
+		"util-linux":   {"nsenter", "setpriv", "unshare"},
 	}
 }
 
