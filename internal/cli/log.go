@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,14 +37,16 @@ func (o *logOptions) flags() *pflag.FlagSet {
 const defaultKeep = 7
 
 // logConfig checks the flags of the log; a config without a path is none.
-func (o *options) logConfig(p *plan) (logfile.Config, error) {
+func (o *options) logConfig(p *plan, given *pflag.FlagSet) (logfile.Config, error) {
 	l := &o.log
+	// A configuration file may say how to log without saying that it should.
+	typed := func(name string) bool { return given.Changed(name) && o.origins[name] == "" }
 	c := logfile.Config{Path: l.path, Fields: p.output.Fields, Choose: p.choose, Changes: l.changes, Force: l.force,
 		MaxSize: l.rotate.size, MaxAge: l.rotate.age, Keep: int(l.keep)}
 	switch {
-	case l.path == "" && (l.changes || l.keep > 0 || l.force || l.rotate != rotation{}):
+	case l.path == "" && (typed("log-changes") || typed("log-rotate") || typed("log-keep") || typed("force")):
 		return c, usagef("add --log FILE", "--log-changes, --log-rotate, --log-keep and --force say how to log, but not where")
-	case l.keep > 0 && l.rotate == rotation{}:
+	case typed("log-keep") && l.rotate == rotation{}:
 		return c, usagef("add --log-rotate 100M, for instance", "--log-keep without --log-rotate: no file is ever rotated")
 	}
 	if c.Fields == nil {
@@ -118,13 +121,13 @@ func (b *logbook) tell(stderr io.Writer) {
 	}
 }
 
-// logWait is how long the end waits for a slow disk.
+// logWait is how long an end that is in a hurry waits for a slow disk.
 const logWait = 200 * time.Millisecond
 
 // close writes what waits.
-func (b *logbook) close() {
+func (b *logbook) close(ctx context.Context) {
 	if b != nil {
-		b.Close(logWait)
+		b.Close(ctx, logWait)
 	}
 }
 

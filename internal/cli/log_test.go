@@ -43,6 +43,21 @@ func TestLogIsReadableAfterKill(t *testing.T) {
 	}
 }
 
+// What was put before the reader of the output went is written all the same.
+func TestLogIsWholeAfterAClosedPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.csv")
+	p := start(t, "flood", "--log", path, "--fields", "conn")
+	p.readLine(t)
+	_ = p.out.Close()
+	p.endsWithin(t, 2*time.Second)
+	if n := strings.Count(wholeLines(t, path), "\n"); n != 1+20_000 {
+		t.Errorf("%d lines, want the header and 20000", n)
+	}
+	if p.stderr.Len() > 0 {
+		t.Errorf("stderr: %q", p.stderr)
+	}
+}
+
 func fileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -171,8 +171,9 @@ const (
 // keeper keeps the live screen's past. The nil keeper keeps nothing.
 type keeper struct {
 	*record.History
-	age  time.Duration
-	over atomic.Bool // there were too many rows
+	age   time.Duration
+	began atomic.Int64 // Unix ns of the first tick; 0 is none yet
+	over  atomic.Bool  // there were too many rows
 }
 
 // keeper makes one, if the command line wants it.
@@ -197,6 +198,7 @@ func (k *keeper) keep(s *conn.Sample, rows int) {
 		k.over.Store(true)
 		return
 	}
+	k.began.CompareAndSwap(0, s.Time.UnixNano())
 	k.Add(s)
 }
 
@@ -206,14 +208,25 @@ func (k *keeper) past(p *plan) *tui.Past {
 		return nil
 	}
 	w := &rewinder{cursor: k.Cursor(), table: p.newTable}
-	return &tui.Past{Move: w.move, Bounds: k.Bounds, Parse: p.parseTime, About: k.about,
-		Begin: fmt.Sprintf("--history %v, at most %d MiB", (*history)(&k.age), historyBytes>>20)}
+	return &tui.Past{Move: w.move, Bounds: k.Bounds, Parse: p.parseTime, About: k.about, Begin: k.begin}
+}
+
+// begin says why nothing is kept of what was before.
+func (k *keeper) begin() string {
+	first, last := k.Bounds()
+	switch {
+	case first.UnixNano() <= k.began.Load():
+		return "tcptop started here"
+	case last.Sub(first) < k.age:
+		return fmt.Sprintf("more than %d MiB are not kept in memory", historyBytes>>20)
+	}
+	return fmt.Sprintf("--history %v", (*history)(&k.age))
 }
 
 func (k *keeper) about() []string {
 	lines := []string{fmt.Sprintf("the last %v are kept in memory, in at most %d MiB (--history); [ goes back", (*history)(&k.age), historyBytes>>20)}
 	if first, last := k.Bounds(); !first.IsZero() {
-		lines = append(lines, fmt.Sprintf("now there are %v in %s", last.Sub(first).Round(time.Second), size(uint64(k.Bytes()))))
+		lines = append(lines, fmt.Sprintf("now there are %v in %s; before that: %s", last.Sub(first).Round(time.Second), size(uint64(k.Bytes())), k.begin()))
 	}
 	if k.over.Load() {
 		lines = append(lines, fmt.Sprintf("nothing more is kept: there were more than %d connections", historyRows))

@@ -151,6 +151,27 @@ func TestPastWithin(t *testing.T) {
 	go_(time.Time{}, -15, 10)
 }
 
+// What is not kept any more has a reason, and it is said.
+func TestKeeperSaysWhatFellOut(t *testing.T) {
+	for want, c := range map[string]struct {
+		age   time.Duration
+		bytes int
+	}{"tcptop started here": {time.Hour, historyBytes}, "--history 5m": {5 * time.Minute, historyBytes}, "more than 64 MiB are not kept in memory": {time.Hour, 10_000}} {
+		h, err := record.NewHistory(record.HistoryConfig{MaxAge: c.age, MaxBytes: c.bytes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, rng := &keeper{History: h, age: c.age}, rand.New(rand.NewPCG(1, 2))
+		for i := range 1200 {
+			k.keep(busyHost(rng, i), 40)
+		}
+		first, last := k.Bounds()
+		if got := k.begin(); got != want || k.Bytes() > c.bytes {
+			t.Errorf("%q, want %q: %v in %d bytes", got, want, last.Sub(first), k.Bytes())
+		}
+	}
+}
+
 // Too many connections have no past, and it says so.
 func TestKeeperGivesUp(t *testing.T) {
 	h, err := record.NewHistory(record.HistoryConfig{Header: record.Header{Host: "h"}, MaxAge: time.Hour, MaxBytes: historyBytes})

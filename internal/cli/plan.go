@@ -81,7 +81,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		return nil, err
 	}
 	p.noColor, p.numeric, p.history = o.look.noColor, o.numeric, time.Duration(o.look.history)
-	if p.log, err = o.logConfig(p); err != nil {
+	if p.log, err = o.logConfig(p, given); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -54,7 +54,7 @@ func (p *plan) replayConfig(ctx context.Context, r *record.Reader, w *rewinder, 
 		}
 		return first, last
 	}
-	c.Past = &tui.Past{Move: w.move, Bounds: bounds, Parse: p.parseTime, Begin: "the recording begins here",
+	c.Past = &tui.Past{Move: w.move, Bounds: bounds, Parse: p.parseTime, Begin: func() string { return "the recording begins here" },
 		About: func() []string { return p.aboutRecording(r) }}
 	return c
 }

@@ -185,7 +185,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	if err != nil {
 		return err
 	}
-	defer log.close()
+	defer log.close(ctx)
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)

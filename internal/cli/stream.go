@@ -21,6 +21,8 @@ const lastTick = 500 * time.Millisecond
 
 // run is the program: a sample, its names, the table, the lines.
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
+	defer log.tell(loss.stderr)
+	defer log.close(ctx)
 	owners, remotes := enrich.New(p.env.Names), p.remotes()
 	defer owners.Close()
 	// A connection that closed and the one that took its place are rows for a tick.
@@ -46,8 +48,6 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 		}
 	}
 	loss.end()
-	log.close()
-	log.tell(loss.stderr)
 	return nil
 }
 

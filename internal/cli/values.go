@@ -138,7 +138,7 @@ func (v *history) String() string {
 func (v *history) Set(s string) error {
 	d, ok := parseAge(s)
 	switch {
-	case s == "0":
+	case s == "0" || s == "0s":
 		d = 0
 	case !ok:
 		return errors.New("not a length of time, such as 10m or 2h")

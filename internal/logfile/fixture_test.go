@@ -3,6 +3,7 @@ package logfile
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -20,8 +21,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
-
-const patience = 10 * time.Second
 
 var began = time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
 
@@ -86,7 +85,7 @@ func mustOpen(t testing.TB, cfg Config) *Log {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close(patience) })
+	t.Cleanup(func() { l.Close(context.Background(), time.Second) })
 	return l
 }
 
@@ -114,7 +113,7 @@ func logged(t testing.TB, path string, n int) []byte {
 	t.Helper()
 	l := mustOpen(t, config(t, path))
 	newHost().put(t, l, n)
-	l.Close(patience)
+	l.Close(context.Background(), time.Second)
 	return read(t, path)
 }
 
@@ -168,4 +167,11 @@ func write(t testing.TB, path string, b []byte) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ended is a context that has ended.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // FuzzExisting takes files of any content: either they are left alone, or their
@@ -21,7 +22,7 @@ func FuzzExisting(f *testing.F) {
 		write(t, path, content)
 		l, err := Open(config(t, path))
 		if err == nil {
-			l.Close(patience)
+			l.Close(t.Context(), time.Second)
 		}
 		got := read(t, path)
 		if !bytes.HasPrefix(content, got) || err != nil && len(got) != len(content) {

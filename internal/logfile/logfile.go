@@ -6,6 +6,7 @@
 package logfile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,18 +109,18 @@ func (l *Log) Put(s *table.Snapshot) {
 	l.fail(errSlow, 1)
 }
 
-// Close writes what waits, and gives up on what is not written after d.
-func (l *Log) Close(d time.Duration) {
+// patience is how long a program that is in no hurry waits for a disk.
+const patience = 30 * time.Second
+
+// Close writes what waits. Once ctx has ended it gives up on what is not written
+// after grace.
+func (l *Log) Close(ctx context.Context, grace time.Duration) {
 	if l.closed {
 		return
 	}
 	l.closed = true
 	close(l.queue)
-	timeout := time.NewTimer(d)
-	defer timeout.Stop()
-	select {
-	case <-l.done:
-	case <-timeout.C:
+	if !l.over(ctx.Done(), patience) && !l.over(nil, grace) {
 		l.fail(errSlow, uint64(len(l.queue))+1)
 	}
 	l.mu.Lock()
@@ -127,6 +128,19 @@ func (l *Log) Close(d time.Duration) {
 	if n := l.status.Missing; n > 0 {
 		l.sayLocked(fmt.Sprintf("%s missing in all", ticks(n)))
 	}
+}
+
+// over waits until all is written, but not for longer than d nor once hurry ends.
+func (l *Log) over(hurry <-chan struct{}, d time.Duration) bool {
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	select {
+	case <-l.done:
+		return true
+	case <-hurry:
+	case <-timeout.C:
+	}
+	return false
 }
 
 // Status tells how the log fares.

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAppends(t *testing.T) {
@@ -53,7 +55,7 @@ func TestOtherFiles(t *testing.T) {
 		path := filepath.Join(t.TempDir(), name)
 		write(t, path, []byte(content))
 		if l, err := Open(config(t, path)); err == nil {
-			l.Close(patience)
+			l.Close(context.Background(), time.Second)
 			t.Errorf("%s: taken", name)
 		} else if _, ok := errors.AsType[*ExistsError](err); !ok {
 			t.Errorf("%s: %v", name, err)
@@ -65,7 +67,7 @@ func TestOtherFiles(t *testing.T) {
 		cfg.Force = true
 		l := mustOpen(t, cfg)
 		newHost().put(t, l, 1)
-		l.Close(patience)
+		l.Close(context.Background(), time.Second)
 		if s := l.Status(); s != (Status{}) {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -83,7 +85,7 @@ func TestForceAppends(t *testing.T) {
 	cfg.Force = true
 	l := mustOpen(t, cfg)
 	newHost().put(t, l, 1)
-	l.Close(patience)
+	l.Close(context.Background(), time.Second)
 	want(t, path, header+both(0, 0)+both(0, 0))
 }
 
@@ -126,7 +128,7 @@ func TestUnfinishedEnd(t *testing.T) {
 			write(t, path, all[:n])
 			l := mustOpen(t, config(t, path))
 			newHost().put(t, l, 1)
-			l.Close(patience)
+			l.Close(context.Background(), time.Second)
 			kept := string(all[:bytes.LastIndexByte(all[:n], '\n')+1])
 			if ext != "" {
 				kept = ""

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,7 +51,7 @@ func TestRotateByAge(t *testing.T) {
 	want(t, path+".1", header+both(0, 2))
 	want(t, path, header+both(3, 3))
 	// A file that was there is as old as the file system says: now, in the test.
-	l.Close(patience)
+	l.Close(context.Background(), time.Second)
 	h.n = int(time.Since(began)/time.Second) + 3600
 	l = mustOpen(t, cfg)
 	h.put(t, l, 1)

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -84,7 +85,7 @@ func TestFullDisk(t *testing.T) {
 			if s := l.Status(); s.Err != nil || s.Missing != 3 {
 				t.Errorf("%+v", s)
 			}
-			l.Close(patience)
+			l.Close(context.Background(), time.Second)
 			if said := l.News(); !slices.Equal(said, []string{"no space left on device; what is not written is counted",
 				"written again; 3 ticks are missing", "3 ticks are missing in all"}) {
 				t.Errorf("%q", said)
@@ -203,7 +204,7 @@ func TestCloseGivesUp(t *testing.T) {
 		l.Put(h.tick())
 	}
 	was := l.Status().Missing // where the first had not been taken off the queue yet
-	l.Close(time.Millisecond)
+	l.Close(ended(), time.Millisecond)
 	if n := l.Status().Missing; n != maxWaiting+1 {
 		t.Errorf("%d ticks are missing, %d before the end; want %d", n, was, maxWaiting+1)
 	}

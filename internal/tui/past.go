@@ -28,7 +28,8 @@ type Past struct {
 	Parse func(text string, last time.Time) (time.Time, error)
 	// About says for the help what is kept and what is not.
 	About func() []string
-	Begin string // why there is nothing before the first tick
+	// Begin says why there is nothing before the first tick.
+	Begin func() string
 }
 
 // speeds are how much faster than it happened the past is played.
@@ -180,8 +181,8 @@ func (m *Model) missed(a arrivedMsg) {
 
 func (m *Model) sayFirst() {
 	text := "there is nothing earlier"
-	if why := m.cfg.Past.Begin; why != "" {
-		text += ": " + why
+	if m.cfg.Past.Begin != nil {
+		text += ": " + m.cfg.Past.Begin()
 	}
 	m.say(warning, text)
 }

@@ -28,7 +28,8 @@ type tape struct {
 }
 
 func (p *tape) past() *Past {
-	return &Past{Move: p.move, Bounds: p.bounds, Parse: parseTime, About: func() []string { return []string{"kept: all of it"} }}
+	return &Past{Move: p.move, Bounds: p.bounds, Parse: parseTime, About: func() []string { return []string{"kept: all of it"} },
+		Begin: func() string { return "it begins here" }}
 }
 
 func (p *tape) bounds() (first, last time.Time) {
@@ -405,6 +406,29 @@ func TestSelectionTravels(t *testing.T) {
 	if !slices.Equal(d.pins, pins) {
 		t.Errorf("pins %v, were %v", d.pins, pins)
 	}
+}
+
+// Details stay open over time, and are as of then.
+func TestDetailsTravel(t *testing.T) {
+	d, _ := onTape(t, 120, 50, 100)
+	d.press("enter")
+	d.sees("rx_bytes          11.9 GB")
+	d.press("[", "{")
+	d.sees("rx_bytes          4.56 GB", "graphs: 38s", "PAST 18:00:38")
+	d.press("]")
+	d.sees("rx_bytes          4.68 GB", "graphs: 39s")
+	d.press("J")
+	d.typeText("18:01:30")
+	d.press("enter")
+	d.sees("Details", "rx_bytes          10.8 GB", "graphs: 1m30s")
+	d.press("esc", "esc")
+	d.lacks("PAST")
+}
+
+func TestHelpTellsOfThePast(t *testing.T) {
+	d, _ := onTape(t, 120, 100, 10)
+	d.press("?")
+	d.sees("the past", "kept: all of it", "go to a time: 03:10")
 }
 
 // Nothing of the past is held once it is left.
