@@ -70,6 +70,15 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+func TestScaled(t *testing.T) {
+	for scale, want := range map[string]int{"": 100, "7": 14, "101": 1} {
+		t.Setenv("TCPTOP_SCALE", scale)
+		if got := testkit.Scaled(100); got != want {
+			t.Errorf("100 by %q is %d, want %d", scale, got, want)
+		}
+	}
+}
+
 func TestBPFObjects(t *testing.T) {
 	testkit.Kernel(t)
 	before := testkit.BPFObjects(t)

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"testing"
 
 	"tcptop/internal/conn"
@@ -16,8 +17,8 @@ func TestContract(t *testing.T) {
 		return func() {
 			states := testkit.Start(t, ns, "states")
 			states.Ready()
-			testkit.Start(t, ns, "bulk", "-n", "60", "-max", "1048576").Finish()
-			testkit.Start(t, ns, "short", "-n", "200").Finish()
+			testkit.Start(t, ns, "bulk", "-n", fmt.Sprint(testkit.Scaled(60)), "-max", "1048576").Finish()
+			testkit.Start(t, ns, "short", "-n", fmt.Sprint(testkit.Scaled(200))).Finish()
 			testkit.Start(t, ns, "udp", "-flows", "39").Finish()
 			states.Finish()
 		}

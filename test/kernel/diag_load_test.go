@@ -13,7 +13,7 @@ import (
 // TestDiagMany has 20,000 sockets: each is a row with its owner, moves when it is
 // touched, and ends.
 func TestDiagMany(t *testing.T) {
-	const n = 20_000
+	n := testkit.Scaled(20_000)
 	ns := testkit.NetNS(t)
 	load := testkit.Start(t, ns, "idle", "-n", fmt.Sprint(n/2))
 	load.Ready()

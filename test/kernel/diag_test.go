@@ -46,7 +46,7 @@ func watchDiag(t testing.TB, cfg conn.Config) *watcher {
 func TestDiagBulk(t *testing.T) {
 	testkit.Root(t)
 	w := watchDiag(t, conn.Config{TCP: true})
-	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", fmt.Sprint(testkit.Scaled(200)), "-hold")
 	truths := load.Ready()
 	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.live), truths) })
 	load.Finish()
@@ -66,7 +66,7 @@ func TestDiagBulk(t *testing.T) {
 // all of them, and whose they are.
 func TestDiagBefore(t *testing.T) {
 	testkit.Root(t)
-	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", fmt.Sprint(testkit.Scaled(200)), "-hold")
 	truths := load.Ready()
 	w := watchDiag(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 
@@ -12,12 +13,12 @@ import (
 func TestPair(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			ns := testkit.NetNS(t)
-			args := append([]string{"-d", "100ms", "--udp-timeout", "10m"}, netns(ns)...)
+			ns, many := testkit.NetNS(t), fmt.Sprint(testkit.Scaled(30))
+			args := append([]string{"-d", often, "--udp-timeout", "10m"}, netns(ns)...)
 			stays := stream(t, "jsonl", args...)
 			goes := stream(t, "jsonl", args...)
 			ready(t, ns, stays, goes)
-			bulk := testkit.Start(t, ns, "bulk", "-n", "30", "-max", "100000", "-hold")
+			bulk := testkit.Start(t, ns, "bulk", "-n", many, "-max", "100000", "-hold")
 			udp := testkit.Start(t, ns, "udp", "-flows", "39", "-hold")
 			tcps, udps := bulk.Ready(), udp.Ready()
 			for _, p := range []*program{stays, goes} {
@@ -29,7 +30,7 @@ func TestPair(t *testing.T) {
 			_ = goes.cmd.Wait()
 			noneLeft(t, objects)
 
-			more := testkit.Start(t, ns, "bulk", "-n", "30", "-max", "100000", "-hold", "-seed", "2")
+			more := testkit.Start(t, ns, "bulk", "-n", many, "-max", "100000", "-hold", "-seed", "2")
 			flows := testkit.Start(t, ns, "udp", "-flows", "39", "-hold", "-seed", "2")
 			tcps, udps = append(tcps, more.Ready()...), append(udps, flows.Ready()...)
 			stays.until(patience, func(rows []record) error { return agreed(rows, tcps, udps) })

@@ -33,6 +33,9 @@ const tick = 100 * time.Millisecond // the shortest interval there is
 // patience is for a condition that a tick or two should meet.
 var patience = testkit.Patience(30 * time.Second)
 
+// often is the shortest interval at which this machine prints hundreds of rows.
+var often = testkit.Patience(tick).String()
+
 // seen is all that a watcher has been told so far.
 type seen struct {
 	ticks  int

@@ -13,10 +13,10 @@ import (
 // open until after they close.
 func TestBulk(t *testing.T) {
 	w := watch(t, conn.Config{TCP: true})
-	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", fmt.Sprint(testkit.Scaled(200)), "-hold")
 	truths := load.Ready()
-	if len(truths) != 400 {
-		t.Fatalf("%d ends of 200 connections", len(truths))
+	if n := testkit.Scaled(200); len(truths) != 2*n {
+		t.Fatalf("%d ends of %d connections", len(truths), n)
 	}
 	w.until(patience, func(s *seen) error { return allAgree(bySocket(s.live), truths) })
 	load.Finish()
@@ -35,7 +35,7 @@ func TestBulk(t *testing.T) {
 // TestBulkBefore starts the probe when all bytes have moved already: the first
 // tick has to know all of them, and whose they are.
 func TestBulkBefore(t *testing.T) {
-	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", "200", "-hold")
+	load := testkit.Start(t, testkit.NetNS(t), "bulk", "-n", fmt.Sprint(testkit.Scaled(200)), "-hold")
 	truths := load.Ready()
 	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error { return allKnown(s, truths) })
@@ -50,7 +50,7 @@ func TestBulkDuring(t *testing.T) {
 	var probes []*watcher
 	var loads []*testkit.Workload
 	for i := range 6 {
-		loads = append(loads, testkit.Start(t, ns, "bulk", "-n", "80", "-max", "4194304", "-hold", "-seed", fmt.Sprint(i)))
+		loads = append(loads, testkit.Start(t, ns, "bulk", "-n", fmt.Sprint(testkit.Scaled(80)), "-max", "4194304", "-hold", "-seed", fmt.Sprint(i)))
 		probes = append(probes, watch(t, conn.Config{TCP: true}))
 	}
 	var truths []testkit.Truth

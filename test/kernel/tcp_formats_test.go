@@ -29,7 +29,7 @@ func TestBulkFormats(t *testing.T) {
 	for _, p := range []*program{whole, csv, text} {
 		p.until(patience, someRow)
 	}
-	load := testkit.Start(t, ns, "bulk", "-n", "200", "-max", "1048576", "-hold")
+	load := testkit.Start(t, ns, "bulk", "-n", fmt.Sprint(testkit.Scaled(200)), "-max", "1048576", "-hold")
 	truths := load.Ready()
 	for _, p := range []*program{whole, csv} {
 		p.until(patience, func(rows []record) error { return printed(rows, truths) })

@@ -13,22 +13,23 @@ import (
 func TestShort(t *testing.T) {
 	w := watch(t, conn.Config{TCP: true})
 	ns := testkit.NetNS(t)
-	truths := testkit.Start(t, ns, "short", "-n", "2000").Finish()
-	if len(truths) != 4000 {
-		t.Fatalf("%d ends of 2000 connections", len(truths))
+	n := testkit.Scaled(2000)
+	truths := testkit.Start(t, ns, "short", "-n", fmt.Sprint(n)).Finish()
+	if len(truths) != 2*n {
+		t.Fatalf("%d ends of %d connections", len(truths), n)
 	}
 	w.until(patience, func(s *seen) error { return allClosed(s, truths) })
 	s := w.stop()
 	if err := noLoss(s); err != nil {
 		t.Error(err)
 	}
-	if err := ends(s, ns); err != nil {
+	if err := ends(s, ns, n); err != nil {
 		t.Error(err)
 	}
 }
 
-// ends checks how each connection of the namespace ended.
-func ends(s *seen, ns *testkit.NS) error {
+// ends checks how each of the n connections of the namespace ended.
+func ends(s *seen, ns *testkit.NS, n int) error {
 	want := map[conn.Dir]conn.CloseReason{conn.Out: conn.FinLocal, conn.In: conn.FinRemote}
 	counts := map[conn.Dir]int{}
 	for _, r := range s.closed {
@@ -40,7 +41,7 @@ func ends(s *seen, ns *testkit.NS) error {
 			return fmt.Errorf("%v %v: event %v, state %v, partial %v, reason %v", r.Dir, r.ID, r.Event, r.State, r.Partial, r.Reason)
 		}
 	}
-	if counts[conn.Out] != 2000 || counts[conn.In] != 2000 || len(counts) != 2 {
+	if counts[conn.Out] != n || counts[conn.In] != n || len(counts) != 2 {
 		return fmt.Errorf("closed rows by direction: %v", counts)
 	}
 	return nil

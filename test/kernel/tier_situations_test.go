@@ -1,9 +1,12 @@
 package kernel
 
 import (
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/probe"
 )
 
 // The exit statuses that say no (sysexits.h).
@@ -68,8 +71,17 @@ const (
 	otherSpaces = "other network namespaces"
 )
 
+// trampolines reports whether this kernel has them: they count UDP without cgroup2.
+func trampolines() bool {
+	return slices.ContainsFunc(probe.Examine().Hooks, func(h probe.Hook) bool { return h.Program == "tt_consume" && h.Why == "" })
+}
+
 // situations are all that a kernel which can do everything can be in without a reboot.
 func situations() []situation {
+	noCgroup2 := situation{name: "no cgroup2", as: spaces(unix.CLONE_NEWNS), steps: []string{stepPrivate, stepNoCgroup2}, tier: "full"}
+	if !trampolines() {
+		noCgroup2.without, noCgroup2.tier, noCgroup2.status = []string{"the remote", "UDP"}, "bpf", unsupported
+	}
 	const notPermitted = "does not permit eBPF"
 	allCapabilities := []string{"CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"}
 	ownMounts := spaces(unix.CLONE_NEWNS)
@@ -95,8 +107,7 @@ func situations() []situation {
 			without: byDiag(otherUsers, otherSpaces), tier: "diag", status: noPermission},
 		{name: "no BTF", as: ownMounts, steps: []string{stepPrivate, stepNoBTF},
 			bpf: unsupported, cause: []string{"BTF"}, without: byDiag(), tier: "diag", status: unsupported},
-		{name: "no cgroup2", as: ownMounts, steps: []string{stepPrivate, stepNoCgroup2},
-			without: []string{"the remote", "UDP"}, tier: "bpf", status: unsupported},
+		noCgroup2,
 		{name: "no bpffs", as: ownMounts, steps: []string{stepPrivate, stepNoBPFFS}, tier: "full"},
 		{name: "proc read-only", as: ownMounts, steps: []string{stepPrivate, stepProcRO}, tier: "full"},
 		// The loader of the programs asks /proc where bpffs is mounted.

@@ -38,7 +38,7 @@ func TestUDPThreads(t *testing.T) {
 	ends := openUDPs(t, testkit.NetNS(t), 9)
 	hub, others := ends[0], ends[1:]
 	must(t, onThreads(len(others), func(i int) error {
-		for k := range 2000 {
+		for k := range testkit.Scaled(2000) {
 			if err := hub.send(others[i].addr, 1+(k+i*97)%1400); err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func TestUDPThreads(t *testing.T) {
 	}))
 	w.exact(ends...)
 	must(t, onThreads(len(others), func(i int) error {
-		for k := range 2000 {
+		for k := range testkit.Scaled(2000) {
 			if err := others[i].send(hub.addr, 1+(k+i*97)%1400); err != nil {
 				return err
 			}

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -17,12 +17,9 @@ import (
 // known without a boot about whether they load and attach there. Whether the verifier
 // takes them is for run to say.
 func (m *matrix) checkBTF() error {
-	objects, err := filepath.Glob(filepath.Join(m.root, "internal", "probe", "*.o"))
+	objects, err := objects(m.root)
 	if err != nil {
 		return err
-	}
-	if len(objects) == 0 {
-		return errors.New("no BPF object in internal/probe")
 	}
 	wrong := 0
 	for _, k := range m.kernels {
@@ -57,6 +54,20 @@ func (m *matrix) checkBTF() error {
 		return fmt.Errorf("%d differences from test/vm/expect.go", wrong)
 	}
 	return nil
+}
+
+// objects finds every object that bpf2go made in the tree.
+func objects(root string) (found []string, _ error) {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, "_bpfel.o") && !d.IsDir() {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("no BPF object below %s", root)
+	}
+	return found, err
 }
 
 // runsOn tells objects for one architecture, which bpf2go names after it, from those

@@ -29,6 +29,7 @@ type options struct {
 	append  string
 	fast    bool
 	btf     bool
+	places  bool
 	write   bool
 	command []string // to run instead of the tests
 }
@@ -40,6 +41,7 @@ func main() {
 	flag.StringVar(&o.append, "append", "", "more for the kernel's command line; only before a command")
 	flag.BoolVar(&o.fast, "fast", false, "only "+fastKernels+" and the tests "+fastTests)
 	flag.BoolVar(&o.btf, "btf", false, "only hold the BPF object against the types of every kernel")
+	flag.BoolVar(&o.places, "places", false, "no tests, only kernels that boot with options or without a part: place.go")
 	flag.BoolVar(&o.write, "write", false, "write the table of docs/kernel-support.md")
 	flag.Parse()
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil { // kmod, for everybody
@@ -59,7 +61,7 @@ func main() {
 // What -fast stands for: the oldest and the newest kernel, both architectures.
 const (
 	fastKernels = "5.10,6.1,7.3,6.12-arm64"
-	fastTests   = "^Test(NoStdin|States|Retrans|UDP)$"
+	fastTests   = "^Test(Contract|DiagLikeProbe|NoStdin|Retrans|Short|States|UDP)$"
 )
 
 func (o *options) main(ctx context.Context) error {
@@ -67,7 +69,7 @@ func (o *options) main(ctx context.Context) error {
 		o.kernels, o.run = fastKernels, fastTests
 	}
 	switch {
-	case o.write && (o.kernels != "" || o.run != ""):
+	case o.write && (o.kernels != "" || o.run != "" || o.places):
 		return errors.New("-write needs a whole run")
 	case o.append != "" && len(o.command) == 0:
 		return errors.New("-append needs a command: the table holds for kernels as they are")
@@ -95,7 +97,7 @@ func (o *options) main(ctx context.Context) error {
 	if err := m.list(ctx); err != nil {
 		return err
 	}
-	verdicts := m.run(ctx, o.run)
+	verdicts := m.run(ctx, o.run, m.boots(!o.places, o.run == "" || o.fast))
 	if o.write && ctx.Err() == nil {
 		if err := writeTable(m.root, verdicts); err != nil {
 			return err

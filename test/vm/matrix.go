@@ -30,7 +30,7 @@ const atOnce = 2
 // Limits of a guest, generous: emulation is 10 to 30 times slower than the machine.
 const (
 	liveLimit  = 2 * time.Minute
-	testsLimit = 20 * time.Minute
+	testsLimit = 30 * time.Minute
 	bootLimit  = 2 * time.Minute
 )
 
@@ -49,31 +49,67 @@ func newMatrix(ctx context.Context, chosen []kernel) (*matrix, error) {
 	return m, m.fetch(ctx)
 }
 
-// run builds, boots every kernel and judges it. A line of progress goes to standard
-// output when a kernel is done.
-func (m *matrix) run(ctx context.Context, tests string) []*verdict {
-	verdicts := make([]*verdict, len(m.kernels))
+// boot is a kernel and how it boots; in a place tests are left out.
+type boot struct {
+	kernel
+	place
+}
+
+// boots lists every kernel as it is, and then every kernel in its places.
+func (m *matrix) boots(plain, places bool) (all []boot) {
+	for _, k := range slices.Backward(m.kernels) { // arm64 takes longest and comes last
+		if plain {
+			all = append(all, boot{kernel: k})
+		}
+	}
+	for _, k := range m.kernels {
+		for _, p := range placesOf(k.name) {
+			if places {
+				all = append(all, boot{k, p})
+			}
+		}
+	}
+	return all
+}
+
+// run boots and judges. A line of progress goes to standard output when one is done.
+func (m *matrix) run(ctx context.Context, tests string, boots []boot) []*verdict {
+	verdicts := make([]*verdict, len(boots))
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i := len(m.kernels) - 1; i >= 0; i-- { // arm64 takes longest and comes last
+	for i, b := range boots {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			verdicts[i] = m.one(ctx, m.kernels[i], tests)
+			verdicts[i] = m.one(ctx, b.kernel, b.place, tests)
 			fmt.Println(verdicts[i].line())
 		})
 	}
 	all.Wait()
+	slices.SortStableFunc(verdicts, func(a, b *verdict) int { return m.order(a) - m.order(b) })
 	return verdicts
 }
 
-// one boots one kernel. What it said is kept in the cache, under log.
-func (m *matrix) one(ctx context.Context, k kernel, tests string) *verdict {
-	log := filepath.Join(m.cache, "log", k.name)
+// order is where a verdict's kernel stands in the matrix.
+func (m *matrix) order(v *verdict) int {
+	return slices.IndexFunc(m.kernels, func(k kernel) bool { return k.name == v.kernel.name })
+}
+
+// one boots one kernel, in a place without the tests. What it said is kept in the cache,
+// under log.
+func (m *matrix) one(ctx context.Context, k kernel, p place, run string) *verdict {
+	log := filepath.Join(m.cache, "log", strings.ReplaceAll(strings.TrimSpace(k.name+" "+p.name), " ", "-"))
 	o := &outcome{jobs: map[string]*job{}, dir: log}
+	todo := append(backendJobs(), wire.Job{Name: "doctor", Argv: []string{"/bin/tcptop", "doctor", "-o", "json"}, Limit: liveLimit})
+	if p.name == "" {
+		todo = append(todo, testsJob(selection(m.tests, run, only(k.name))))
+	}
 	start := time.Now()
-	err := m.boot(ctx, k, log, "", jobs(selection(m.tests, tests, only(k.name))), o.take)
-	v := judge(ctx, k, o, tests == "")
+	err := m.boot(ctx, k, log, p.options, todo, o.take)
+	v := judge(k, p, o)
+	if p.name == "" {
+		v.tests(ctx, o.jobs["tests"], run == "")
+	}
 	v.seconds = time.Since(start).Seconds()
 	err = errors.Join(err, o.close())
 	if err != nil {
@@ -82,18 +118,21 @@ func (m *matrix) one(ctx context.Context, k kernel, tests string) *verdict {
 	return v
 }
 
-// jobs are tcptop itself, once for each backend, and the tests.
-func jobs(tests string) []wire.Job {
-	var all []wire.Job
+// backendJobs are tcptop itself, once for each backend.
+func backendJobs() (all []wire.Job) {
 	for _, b := range backends() {
 		all = append(all, wire.Job{Name: "live " + b, Argv: []string{"/bin/bash", "/bin/live.sh", "--backend", b}, Limit: liveLimit})
 	}
-	return append(all, wire.Job{
+	return all
+}
+
+func testsJob(tests string) wire.Job {
+	return wire.Job{
 		Name:  "tests",
 		Argv:  []string{"/bin/kernel.test", "-test.v=test2json", "-test.paniconexit0", "-test.timeout=" + testsLimit.String(), "-test.run=" + tests},
-		Env:   []string{"TCPTOP_BIN=/bin/tcptop", "TCPTOP_LOAD=/bin/load", "TCPTOP_PATIENCE=3"},
+		Env:   []string{"TCPTOP_BIN=/bin/tcptop", "TCPTOP_LOAD=/bin/load", "TCPTOP_PATIENCE=5", "TCPTOP_SCALE=20"},
 		Limit: testsLimit + time.Minute,
-	})
+	}
 }
 
 // boot runs jobs in a kernel, with its console in log.
@@ -106,8 +145,8 @@ func (m *matrix) boot(ctx context.Context, k kernel, log, options string, jobs [
 		return err
 	}
 	defer console.Close()
-	initrd := filepath.Join(log, "initrd")
-	if err := m.pack(k, initrd, jobs); err != nil {
+	initrd, err := m.pack(k, jobs)
+	if err != nil {
 		return err
 	}
 	limit := bootLimit
@@ -118,16 +157,16 @@ func (m *matrix) boot(ctx context.Context, k kernel, log, options string, jobs [
 	return errors.Join(g.boot(ctx, take), os.Remove(initrd))
 }
 
-// pack writes the guest's file system.
-func (m *matrix) pack(k kernel, to string, jobs []wire.Job) (err error) {
-	f, err := os.Create(to)
+// pack writes the guest's file system to a file, which is the caller's to remove.
+func (m *matrix) pack(k kernel, jobs []wire.Job) (name string, err error) {
+	f, err := os.CreateTemp(m.cache, "initrd-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	list, err := json.Marshal(jobs)
 	if err != nil {
-		return err
+		return f.Name(), err
 	}
 	a := newInitramfs(f)
 	a.tree("", m.toolsDir(k.arch))
@@ -139,7 +178,7 @@ func (m *matrix) pack(k kernel, to string, jobs []wire.Job) (err error) {
 	a.host("bin/live.sh", filepath.Join(m.root, "test", "vm", "live.sh"))
 	a.dir("etc")
 	a.file(wire.Jobs, 0o644, list)
-	return a.close()
+	return f.Name(), a.close()
 }
 
 // command runs a command in the kernels, one after the other, and shows what it prints.
@@ -169,15 +208,17 @@ func (m *matrix) summary(verdicts []*verdict) error {
 	bad := slices.DeleteFunc(slices.Clone(verdicts), func(v *verdict) bool { return len(v.wrong) == 0 })
 	for _, v := range bad {
 		for _, w := range v.wrong {
-			fmt.Printf("%s: %s\n", v.kernel.name, w)
+			fmt.Printf("%s: %s\n", v.name(), w)
 		}
 	}
 	if len(bad) > 0 {
-		return fmt.Errorf("%d of %d kernels differ from test/vm/expect.go; what they said is in %s", len(bad), len(verdicts), filepath.Join(m.cache, "log"))
+		return fmt.Errorf("%d of %d boots differ from test/vm/expect.go; what they said is in %s", len(bad), len(verdicts), filepath.Join(m.cache, "log"))
 	}
-	fmt.Printf("%d kernels are as test/vm/expect.go says\n", len(verdicts))
+	fmt.Printf("%d boots are as test/vm/expect.go and place.go say\n", len(verdicts))
 	return nil
 }
+
+func (v *verdict) name() string { return strings.TrimSuffix(v.kernel.name+", "+v.place, ", ") }
 
 // line sums a verdict up.
 func (v *verdict) line() string {
@@ -185,5 +226,9 @@ func (v *verdict) line() string {
 	if len(v.wrong) > 0 {
 		mark = fmt.Sprintf("WRONG (%d)", len(v.wrong))
 	}
-	return fmt.Sprintf("%-11s %-10s tier %-5s %3d passed, %2d limited, %4.0f s", v.kernel.name, mark, v.tier, v.passed, len(v.limited), v.seconds)
+	tests := ""
+	if v.place == "" {
+		tests = fmt.Sprintf(" %3d passed, %2d limited,", v.passed, len(v.limited))
+	}
+	return fmt.Sprintf("%-11s %-10s tier %-5s%s %4.0f s", v.name(), mark, v.tier, tests, v.seconds)
 }

@@ -44,19 +44,33 @@ func replaceTable(page []byte, verdicts []*verdict) ([]byte, error) {
 	return slices.Concat(before, []byte(tableStart+table(verdicts)+tableEnd), after), nil
 }
 
-// table is Markdown. Seconds are from power-on to power-off under emulation.
+// table is Markdown: kernels as they are, then those that boot differently. Seconds are
+// from power-on to power-off under emulation.
 func table(verdicts []*verdict) string {
-	var b strings.Builder
-	b.WriteString("| kernel | architecture | tier | what is missing | tests passed | seconds |\n|---|---|---|---|---|---|\n")
+	var kernels, places strings.Builder
 	for _, v := range verdicts {
-		var missing []string
-		for _, l := range v.limits {
-			if l.what != "" {
-				missing = append(missing, l.what)
-			}
+		head := fmt.Sprintf("| %s (Debian's %s) | %s |", v.kernel.series, v.release, v.kernel.arch)
+		tail := fmt.Sprintf(" %s | %s |", cmp.Or(v.tier, "none"), v.missing())
+		if v.place == "" {
+			fmt.Fprintf(&kernels, "%s%s %d | %.0f |\n", head, tail, v.passed, v.seconds)
+		} else {
+			fmt.Fprintf(&places, "%s %s |%s %.0f |\n", head, v.place, tail, v.seconds)
 		}
-		fmt.Fprintf(&b, "| %s (Debian's %s) | %s | %s | %s | %d | %.0f |\n", v.kernel.series, v.release, v.kernel.arch,
-			cmp.Or(v.tier, "none"), cmp.Or(strings.Join(missing, "; "), "nothing"), v.passed, v.seconds)
 	}
-	return b.String()
+	text := "| kernel | architecture | tier | what is missing | tests passed | seconds |\n|---|---|---|---|---|---|\n" + kernels.String()
+	if places.Len() > 0 {
+		text += "\nBooted with options, or without a part:\n\n" +
+			"| kernel | architecture | where | tier | what is missing | seconds |\n|---|---|---|---|---|---|\n" + places.String()
+	}
+	return text
+}
+
+func (v *verdict) missing() string {
+	var all []string
+	for _, l := range v.limits {
+		if l.what != "" {
+			all = append(all, l.what)
+		}
+	}
+	return cmp.Or(strings.Join(all, "; "), "nothing")
 }

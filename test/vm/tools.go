@@ -33,7 +33,17 @@ type tools struct {
 
 func (t *tools) isFresh() bool {
 	st, err := os.Stat(filepath.Join(t.dir, "bin"))
-	return err == nil && time.Since(st.ModTime()) < fresh
+	if err != nil || time.Since(st.ModTime()) >= fresh {
+		return false
+	}
+	for _, names := range programs() { // those that are wanted now
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(t.dir, "bin", name)); err != nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (t *tools) fetch(ctx context.Context, a *apt) error {

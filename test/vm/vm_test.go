@@ -22,13 +22,25 @@ func TestNaturally(t *testing.T) {
 // TestTable holds the table to what it must be to mean anything.
 func TestTable(t *testing.T) {
 	all := names()
-	for _, l := range limits() {
+	held := limits()
+	for _, p := range places() {
+		for _, l := range p.limits {
+			l.on = p.on
+			held = append(held, l)
+		}
+		for _, k := range p.on {
+			if !slices.Contains(all, k) {
+				t.Errorf("%q: there is no kernel %q", p.name, k)
+			}
+		}
+	}
+	for _, l := range held {
 		for _, k := range l.on {
 			if !slices.Contains(all, k) {
 				t.Errorf("%q: there is no kernel %q", l.what, k)
 			}
 		}
-		if len(l.on) == 0 || len(l.refuses) == 0 && l.says+l.fails+l.skips+l.lacks == "" {
+		if len(l.on) == 0 || len(l.refuses)+len(l.denies) == 0 && l.says+l.fails+l.skips+l.lacks == "" {
 			t.Errorf("%q shows nowhere", l.what)
 		}
 		for _, pattern := range []string{l.says, l.fails, l.skips, l.lacks, l.only} {
@@ -72,6 +84,33 @@ func TestResults(t *testing.T) {
 	}
 	if b := all[1]; !b.parent || !b.broken {
 		t.Errorf("TestB: %+v", b)
+	}
+}
+
+func TestJudgeDoctor(t *testing.T) {
+	for _, c := range []struct {
+		name, tier string
+		status     int
+		limits     []limit
+		right      bool
+	}{
+		{"all works", "full", 0, nil, true},
+		{"it says less", "bpf", 69, nil, false},
+		{"a status that does not fit", "full", 69, nil, false},
+		{"something is missing", "bpf", 69, []limit{{what: "x"}}, true},
+		{"a full tier where something is missing", "full", 0, []limit{{what: "x"}}, false},
+		{"sock_diag", "diag", 69, []limit{{what: "x", refuses: []string{"bpf"}}}, true},
+		{"denied", "diag", 77, []limit{{what: "x", denies: []string{"bpf"}}}, true},
+		{"denied on a kernel that lacks something", "diag", 77, []limit{{what: "x"}, {denies: []string{"bpf"}}}, true},
+		{"nothing at all", "none", 77, []limit{{denies: []string{"bpf", "auto"}}, {refuses: []string{"diag"}}}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := &verdict{limits: c.limits}
+			v.doctor(ended(`{"tier":"`+c.tier+`"}`, c.status))
+			if c.right != (len(v.wrong) == 0) {
+				t.Errorf("complaints: %q", v.wrong)
+			}
+		})
 	}
 }
 
@@ -184,11 +223,16 @@ func TestRead(t *testing.T) {
 
 func TestReplaceTable(t *testing.T) {
 	page := "# Kernels\n" + tableStart + "old\n" + tableEnd + "more\n"
-	got, err := replaceTable([]byte(page), []*verdict{{kernel: kernel{name: "6.1", series: "6.1", arch: "amd64"}, release: "6.1.0-1", passed: 3, seconds: 9.6}})
+	k := kernel{name: "6.1", series: "6.1", arch: "amd64"}
+	got, err := replaceTable([]byte(page), []*verdict{
+		{kernel: k, release: "6.1.0-1", passed: 3, seconds: 9.6},
+		{kernel: k, release: "6.1.0-1", place: "locked", tier: "diag", limits: []limit{{what: "eBPF"}}, seconds: 5},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Kernels\n" + tableStart, "| 6.1 (Debian's 6.1.0-1) | amd64 | none | nothing | 3 | 10 |\n" + tableEnd + "more\n"} {
+	for _, want := range []string{"# Kernels\n" + tableStart, "| 6.1 (Debian's 6.1.0-1) | amd64 | none | nothing | 3 | 10 |\n\n",
+		"| 6.1 (Debian's 6.1.0-1) | amd64 | locked | diag | eBPF | 5 |\n" + tableEnd + "more\n"} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

@@ -7,13 +7,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"tcptop/test/vm/wire"
 )
 
-// mounts makes the guest look like a machine that systemd has booted.
+// mounts makes the guest look like a machine that systemd has booted; with cgroup=v1 on
+// the kernel's command line, one of long ago.
 func mounts() error {
 	for _, m := range []struct{ kind, at string }{
 		{"proc", "/proc"},
@@ -24,14 +26,17 @@ func mounts() error {
 		{"tmpfs", "/run"},
 		{"tracefs", "/sys/kernel/tracing"},
 		{"bpf", "/sys/fs/bpf"},
-		{"cgroup2", "/sys/fs/cgroup"},
 	} {
-		if err := os.MkdirAll(m.at, 0o755); err != nil {
+		if err := mount(m.kind, m.at, ""); err != nil {
 			return err
 		}
-		if err := unix.Mount(m.kind, m.at, m.kind, 0, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", m.at, err)
-		}
+	}
+	kind, options := "cgroup2", ""
+	if os.Getenv("cgroup") == "v1" {
+		kind, options = "cgroup", "none,name=systemd"
+	}
+	if err := mount(kind, "/sys/fs/cgroup", options); err != nil {
+		return err
 	}
 	for name, target := range map[string]string{"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"} {
 		if err := os.Symlink("/proc/self/"+target, "/dev/"+name); err != nil {
@@ -57,12 +62,27 @@ func mounts() error {
 	)
 }
 
+func mount(kind, at, options string) error {
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount(kind, at, kind, 0, options); err != nil {
+		return fmt.Errorf("mount %s: %w", at, err)
+	}
+	return nil
+}
+
+// insmodAll loads the modules but those that the kernel's command line wants left out.
 func insmodAll() error {
+	without := os.Getenv("without")
 	files, err := filepath.Glob(filepath.Join(wire.Modules, "*.ko")) // sorted
 	if err != nil {
 		return err
 	}
 	for _, name := range files {
+		if without != "" && strings.Contains(filepath.Base(name), without) {
+			continue
+		}
 		if err := insmod(name); err != nil {
 			return fmt.Errorf("load %s: %w", name, err)
 		}
