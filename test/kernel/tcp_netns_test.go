@@ -38,6 +38,28 @@ func TestNamespaces(t *testing.T) {
 	})
 }
 
+// TestNewNamespaces makes namespaces one after the other while the probe runs, in each of
+// which a connection comes and goes in the first milliseconds: none of its bytes is missing.
+func TestNewNamespaces(t *testing.T) {
+	w := watch(t, conn.Config{TCP: true})
+	var all []testkit.Truth
+	for i := range 50 {
+		ns := testkit.NetNS(t)
+		l := listen(t, ns, 5000, 8)
+		c := dial(t, ns, 6000, l)
+		s := l.accept()
+		c.pass(s, i+1)
+		s.pass(c, 2*i+1)
+		all = append(all, c.truth(ns, "out", i+1, 2*i+1), s.truth(ns, "in", 2*i+1, i+1))
+		c.close()
+		s.close()
+	}
+	w.until(patience, func(s *seen) error { return allClosed(s, all) })
+	if err := noLoss(w.stop()); err != nil {
+		t.Error(err)
+	}
+}
+
 // twin makes the connection that every namespace has and moves n bytes each way.
 func twin(t *testing.T, ns *testkit.NS, n int) []testkit.Truth {
 	t.Helper()

@@ -8,8 +8,9 @@ import (
 	"tcptop/internal/testkit"
 )
 
-// TestShort runs 2,000 processes that connect, exchange and exit at once. Each
-// connection is shown, once at each end, with its process.
+// TestShort runs 2,000 processes that each connect, send 1 KiB, read 4 KiB and exit at
+// once. Each connection is shown, once at each end, with its process: pid, name, start,
+// and how that is known.
 func TestShort(t *testing.T) {
 	w := watch(t, conn.Config{TCP: true})
 	ns := testkit.NetNS(t)
@@ -37,6 +38,10 @@ func ends(s *seen, ns *testkit.NS, n int) error {
 			continue
 		}
 		counts[r.Dir]++
+		known := r.Owner.Source
+		if r.Dir == conn.Out && known != conn.OwnerConnect || r.Dir == conn.In && known != conn.OwnerAccept && known != conn.OwnerFiles {
+			return fmt.Errorf("%v %v: its owner is known by %v", r.Dir, r.ID, known)
+		}
 		if r.Event != conn.EventClose || r.State != conn.Closed || r.Partial || r.Reason != want[r.Dir] {
 			return fmt.Errorf("%v %v: event %v, state %v, partial %v, reason %v", r.Dir, r.ID, r.Event, r.State, r.Partial, r.Reason)
 		}

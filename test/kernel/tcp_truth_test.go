@@ -59,6 +59,9 @@ func agrees(r *table.Row, want *testkit.Truth) error {
 	if want.State == "" {
 		got.State = ""
 	}
+	if want.Start != 0 {
+		got.Start = uint64(r.Owner.Start)
+	}
 	if diff := cmp.Diff(*want, got, addrs); diff != "" {
 		return fmt.Errorf("row of socket %s, %s, %v, %v, owner %+v (-truth +row):\n%s",
 			want.Cookie, want.Kind, r.State, want.Dir, r.Owner, diff)

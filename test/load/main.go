@@ -30,6 +30,7 @@ func commands() []command {
 		{"idle-child", idleChildMain},
 		{"states", statesMain},
 		{"actor", actorMain},
+		{"crowd", crowdMain},
 		{"bench-bulk", benchBulkMain},
 		{"bench-rr", benchRRMain},
 		{"bench-churn", benchChurnMain},

@@ -47,6 +47,9 @@ func shortExchange(f family, port uint16, c *console) error {
 	if err != nil {
 		return err
 	}
+	if e.Start, err = startOfSelf(); err != nil {
+		return err
+	}
 	e.TxBytes, e.RxBytes = shortRequest, shortReply
 	if err := writeAll(fd, make([]byte, shortRequest)); err != nil {
 		return err

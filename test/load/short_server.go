@@ -48,6 +48,9 @@ func shortServe(fd int, c *console) error {
 	if err != nil {
 		return err
 	}
+	if e.Start, err = startOfSelf(); err != nil {
+		return err
+	}
 	if err := readAll(fd, make([]byte, shortRequest)); err != nil {
 		return err
 	}
