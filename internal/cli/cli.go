@@ -8,11 +8,13 @@ import (
 	"context"
 	"io"
 	"iter"
+	"net/netip"
 	"time"
 
 	"tcptop/internal/conn"
 	"tcptop/internal/doctor"
 	"tcptop/internal/enrich"
+	"tcptop/internal/names"
 )
 
 // Env is the world outside.
@@ -32,6 +34,11 @@ type Env struct {
 	Examine      func(version string) *doctor.Report  // what can be measured
 	// Names says where names come from.
 	Names enrich.Config
+	// Remotes says where names of remote addresses come from, besides the DNS and LookupAddr.
+	Remotes names.Config
+	// LookupAddr asks for the name of an address; nil where nobody can be asked.
+	LookupAddr func(context.Context, netip.Addr) (string, error)
+	Services   string // path of a file of port names (services(5)); "" is none
 	// UserID is the user id of a name.
 	UserID func(name string) (uint32, error)
 	// NetNS is the inode of the network namespace that ip-netns(8) knows by name.

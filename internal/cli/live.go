@@ -27,6 +27,9 @@ func Live(version string) Env {
 		Open:         openProbe,
 		OpenDiag:     openDiag,
 		Examine:      doctor.Examine,
+		Remotes:      hostNames(),
+		LookupAddr:   lookupAddr,
+		Services:     "/etc/services",
 		UserID:       lookupUserID,
 		NetNS:        namedNetNS,
 	}

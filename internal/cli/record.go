@@ -149,7 +149,7 @@ func recordFailure(dir string, err error) error {
 }
 
 func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writer, log *recordLog) error {
-	owners, remotes := enrich.New(p.env.Names), p.remotes()
+	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
 	defer owners.Close()
 	ticks := 0
 	for sample, err := range source(ctx) {

@@ -37,7 +37,7 @@ func (p *plan) replayScreen(ctx context.Context, r *record.Reader, times spanTim
 // may act on this one.
 func (p *plan) replayConfig(ctx context.Context, r *record.Reader, w *rewinder, times spanTimes) tui.Config {
 	h := r.Header()
-	c := p.screenConfig(ctx, nil)
+	c := p.screenConfig(nil, p.reverse(ctx))
 	c.Host, c.Interval = h.Host, h.Interval
 	if c.Interval <= 0 {
 		c.Interval = time.Second

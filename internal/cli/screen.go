@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/enrich"
+	"tcptop/internal/names"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
 	"tcptop/internal/tui/act"
@@ -118,8 +119,9 @@ func (p *plan) screen(ctx context.Context) error {
 	}
 	frames := tui.NewMailbox()
 	done, left, said := make(chan error, 1), make(chan error, 1), make(chan string, 1)
-	go func() { done <- p.feedUntil(ctx, frames, said, log, past) }()
-	c := p.screenConfig(ctx, frames)
+	reverse := p.reverse(ctx)
+	go func() { done <- p.feedUntil(ctx, frames, said, log, past, p.remotes(reverse)) }()
+	c := p.screenConfig(frames, reverse)
 	c.Past = past.past(p)
 	m := tui.New(c)
 	go func() {
@@ -168,19 +170,19 @@ func await(ctx context.Context, left <-chan error) (ended bool, err error) {
 
 // feedUntil is feed, after which the screen ends: also when feed panics, so that
 // the terminal is restored before anybody reads why.
-func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper) (err error) {
+func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper, remotes *names.Namer) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &failure{code: exitRuntime, msg: fmt.Sprintf("panic: %v", r), hint: "please report this:\n" + string(debug.Stack())}
 		}
 		frames.Close(err)
 	}()
-	return p.feed(ctx, frames, said, log, past)
+	return p.feed(ctx, frames, said, log, past, remotes)
 }
 
 // feed measures and leaves every tick for the screen. What there is to say on stderr
 // goes to said, which has room for it.
-func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper) error {
+func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string, log *logbook, past *keeper, remotes *names.Namer) error {
 	collector, notice, err := p.collector()
 	if err != nil {
 		return err
@@ -189,7 +191,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
-	owners, remotes := enrich.New(p.env.Names), p.remotes()
+	owners := enrich.New(p.env.Names)
 	defer owners.Close()
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	cost := newCost()
@@ -216,7 +218,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	return detach(collector)
 }
 
-func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config {
+func (p *plan) screenConfig(frames *tui.Mailbox, reverse *names.Reverse) tui.Config {
 	c := p.look
 	c.List, c.Frames, c.Host, c.Interval, c.Local = p.list, frames, p.env.Host, p.measure.Interval, p.env.Local
 	c.Match = func(s *table.Snapshot) func(*table.Row) bool {
@@ -236,8 +238,9 @@ func (p *plan) screenConfig(ctx context.Context, frames *tui.Mailbox) tui.Config
 	}
 	c.Lineage = enrich.Lineage
 	c.StatePath = p.statePath()
-	if !p.numeric {
-		c.PortName, c.HostName = services(), newHostNames(ctx).name
+	c.PortName = p.portName()
+	if reverse != nil {
+		c.HostName = reverse.Name
 	}
 	term := p.env.variable("TERM")
 	screen := strings.HasPrefix(term, "screen") && p.env.variable("TMUX") == ""

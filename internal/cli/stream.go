@@ -23,7 +23,7 @@ const lastTick = 500 * time.Millisecond
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
 	defer log.tell(loss.stderr)
 	defer log.close(ctx)
-	owners, remotes := enrich.New(p.env.Names), p.remotes()
+	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
 	defer owners.Close()
 	// A connection that closed and the one that took its place are rows for a tick.
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})

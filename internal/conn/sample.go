@@ -21,6 +21,7 @@ type Sample struct {
 	Cgroups   []Cgroup        // made since the last sample, where a hook tells
 	Places    []PlaceChange   // better known now, for connections that are not named
 	Processes []ProcessChange // likewise
+	Remotes   []RemoteChange  // likewise
 	Gone      []ID            // rows that end without a connection ending: time-wait and syn-recv sockets
 	DNS       []DNSMessage    // sent and received since the last sample, a query before its answer
 	Loss      Loss
@@ -43,6 +44,9 @@ type PlaceChange = Change[Place]
 
 // ProcessChange says that a Process is known better now, or runs another program.
 type ProcessChange = Change[Process]
+
+// RemoteChange says that the name of a remote address has been found.
+type RemoteChange = Change[Remote]
 
 // Loss counts what was not seen or not kept since tcptop started. Every field
 // is cumulative and zero on a healthy host.

@@ -8,20 +8,38 @@ package names
 
 import "tcptop/internal/conn"
 
+// maxOthers is how many addresses are remembered that nobody has asked the DNS for,
+// of those that were not used for long.
+const maxOthers = 1 << 15
+
 // Config says where names come from besides the DNS messages of samples.
-type Config struct{}
+type Config struct {
+	Hosts   string   // path of a file as hosts(5) describes it; "" is none
+	NetNS   uint32   // inode of the network namespace that it speaks of
+	Reverse *Reverse // nil asks nobody
+}
 
 // Namer fills samples. Make one with New.
 type Namer struct {
-	dns dns
+	dns     dns
+	hosts   hosts
+	listed  map[conn.Addr]*conn.Remote // what the file says
+	reverse *Reverse
+	others  recent[conn.Addr, *conn.Remote]
+	news    []conn.RemoteChange
 }
 
 // New returns a Namer that knows no names yet.
-func New(Config) *Namer { return &Namer{dns: newDNS()} }
+func New(cfg Config) *Namer {
+	return &Namer{
+		dns: newDNS(), hosts: hosts{path: cfg.Hosts, netns: cfg.NetNS}, reverse: cfg.Reverse,
+		others: newRecent[conn.Addr, *conn.Remote](maxOthers),
+	}
+}
 
 // Apply hears the DNS messages of s, then fills the Remote of every connection in s
-// that has none: what a connection was opened by has been answered before. A nil
-// Namer names nothing.
+// that has none: what a connection was opened by has been answered before. What has become
+// known of others goes into s.Remotes. A nil Namer names nothing.
 func (n *Namer) Apply(s *conn.Sample) {
 	if n == nil {
 		return
@@ -29,6 +47,14 @@ func (n *Namer) Apply(s *conn.Sample) {
 	for i := range s.DNS {
 		n.hear(&s.DNS[i])
 	}
+	if n.hosts.refresh(s.Mono) {
+		n.list()
+	}
+	n.news = n.news[:0]
+	if n.reverse != nil {
+		n.rename(n.reverse.take())
+	}
+	s.Remotes = n.news
 	for i := range s.Conns {
 		n.fill(&s.Conns[i])
 	}
@@ -51,9 +77,47 @@ func (n *Namer) hear(m *conn.DNSMessage) {
 	}
 }
 
+// list takes over what the file of names says.
+func (n *Namer) list() {
+	n.listed = make(map[conn.Addr]*conn.Remote, len(n.hosts.names))
+	for addr, name := range n.hosts.names {
+		n.listed[addr] = &conn.Remote{Name: name, Source: conn.NameHosts}
+	}
+}
+
+// rename takes over what reverse look-ups have found.
+func (n *Namer) rename(all []found) {
+	for _, f := range all {
+		is := &conn.Remote{Name: f.name, Source: conn.NamePTR}
+		if was, ok := n.others.get(f.addr); ok {
+			n.news = append(n.news, conn.RemoteChange{Was: was, Is: is})
+		}
+		n.others.put(f.addr, is)
+	}
+}
+
 func (n *Namer) fill(c *conn.Conn) {
 	if c.Remote != nil || c.Has&conn.HasRaddr == 0 {
 		return
 	}
-	c.Remote = n.dns.remote(c)
+	if c.Remote = n.dns.remote(c); c.Remote != nil {
+		return
+	}
+	if c.NetNS == n.hosts.netns {
+		c.Remote = n.listed[c.Raddr]
+	}
+	if c.Remote == nil && n.reverse != nil {
+		c.Remote = n.other(c.Raddr)
+	}
+}
+
+// other is what is known of an address that nobody asked the DNS for; where that is
+// nothing, a Remote of its own that can be told from others' once its name is found.
+func (n *Namer) other(a conn.Addr) *conn.Remote {
+	r, ok := n.others.get(a)
+	if !ok {
+		r = new(conn.Remote)
+		n.others.put(a, r)
+	}
+	return r
 }

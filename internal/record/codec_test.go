@@ -109,7 +109,7 @@ func TestEveryMember(t *testing.T) {
 			case "Mono", "Origin", "Last":
 				fill(value, rng)
 			case "DNS": // what became of it is in Remote
-			case "Cgroups", "Places", "Processes": // what they say is in the rows: TestPlaceChanges, TestProcessChanges
+			case "Cgroups", "Places", "Processes", "Remotes": // what they say is in the rows: TestPlaceChanges, TestProcessChanges, TestRemoteChanges
 			default:
 				t.Errorf("sample has a new member %s: record it", f.Name)
 			}
@@ -140,6 +140,17 @@ func TestProcessChanges(t *testing.T) {
 	same(t, "before", s, decode(t, d, tick(e, s)))
 	got := decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Processes: []conn.ProcessChange{{Was: was, Is: is}}}))
 	want := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Process: is, RxBytes: 7}}}
+	same(t, "after", want, got)
+}
+
+// TestRemoteChanges names the rows whose remote has been named.
+func TestRemoteChanges(t *testing.T) {
+	was, other, is := &conn.Remote{}, &conn.Remote{}, &conn.Remote{Name: "edge.example", Source: conn.NamePTR}
+	e, d := newEncoder(t), newDecoder(t, testHeader())
+	s := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Remote: was, RxBytes: 7}, {ID: conn.ID{Cookie: 2}, Remote: other}}}
+	same(t, "before", s, decode(t, d, tick(e, s)))
+	got := decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Remotes: []conn.RemoteChange{{Was: was, Is: is}}}))
+	want := &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{{ID: conn.ID{Cookie: 1}, Remote: is, RxBytes: 7}}}
 	same(t, "after", want, got)
 }
 

@@ -105,6 +105,10 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)
 	}
+	for rows := range slices.Chunk(renewed(e, s.Remotes, func(c *conn.Conn) **conn.Remote { return &c.Remote }), partRows) {
+		e.room(len(rows))
+		e.connSet(setConns, rows)
+	}
 	for rows := range slices.Chunk(s.Conns, partRows) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)

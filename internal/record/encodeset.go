@@ -118,7 +118,7 @@ func (e *Encoder) headSet(s *conn.Sample) {
 	e.time = e.block.Time
 	e.head = *s
 	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals, e.head.DNS = nil, nil, nil, nil, nil
-	e.head.Cgroups, e.head.Places, e.head.Processes = nil, nil, nil
+	e.head.Cgroups, e.head.Places, e.head.Processes, e.head.Remotes = nil, nil, nil, nil
 }
 
 // goneSet writes rows that end: by slot where they are known, from 1 on, else by id.

@@ -75,6 +75,7 @@ func (t *Table) Apply(s *conn.Sample) {
 	t.settle()
 	renew(t, s.Places, func(c *conn.Conn) **conn.Place { return &c.Place })
 	renew(t, s.Processes, func(c *conn.Conn) **conn.Process { return &c.Process })
+	renew(t, s.Remotes, func(c *conn.Conn) **conn.Remote { return &c.Remote })
 	t.catchUp()
 	// Closed comes first, so that a connection named in both ends with its
 	// final counters against those of the tick before.
