@@ -171,8 +171,20 @@ struct flow {
 	__u32 uid, ifindex, tgid, pid_start;
 	char comm[16];
 	__u32 phase;
-	__u32 cork_len; /* of the datagram being written in parts; 0 is none */
-	__u8 dir, owner_source, kernel, unused[5];
+	__u32 cork_len;    /* of the datagram being written in parts; 0 is none */
+	__u32 send_errors; /* calls that failed */
+	__u8 dir, owner_source, kernel, send_errno;
+};
+
+/* A UDP socket that a process holds, as the last tick found it. */
+struct udp_row {
+	__u64 cookie, sk, cgroup;
+	__u8 laddr[16], raddr[16];
+	__u32 netns, uid, ifindex, tgid, pid_start;
+	__u32 drops, recv_queue, recv_buffer, send_queue;
+	__u16 lport, rport; /* rport: 0 of one that is not connected */
+	__u32 gone;
+	char comm[16];
 };
 
 /* A time-wait or syn-recv socket: no counters, only identity. */

@@ -116,7 +116,7 @@ static __always_inline long new_flow(struct sock *sk, __u64 key, __u64 cookie, c
 		return -1;
 	f->cookie = cookie;
 	f->tx_bytes = f->rx_bytes = f->tx_packets = f->rx_packets = 0;
-	f->tgid = f->pid_start = f->kernel = f->cork_len = 0;
+	f->tgid = f->pid_start = f->kernel = f->cork_len = f->send_errors = f->send_errno = 0;
 	f->start_ns = bpf_ktime_get_ns();
 	__builtin_memcpy(f->raddr, raddr, 16);
 	f->rport = rport;
@@ -157,6 +157,20 @@ static __always_inline struct flow *flow_of(struct sock *sk, __u64 cookie, const
 	if (f && f->owner_source == OWNER_NONE)
 		own_flow(slot, source);
 	return f;
+}
+
+/* Counts a send that failed; one that would have had to wait has not. */
+static __always_inline void count_failed(struct sock *sk, __u64 cookie, struct peer *to, int err)
+{
+	struct flow *f;
+
+	if (err == -EAGAIN || err == -EINTR || err < -MAX_ERRNO || !to->port)
+		return;
+	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
+	if (!f)
+		return;
+	f->send_errno = -err;
+	__sync_fetch_and_add(&f->send_errors, 1);
 }
 
 static long age_flow(__u32 i, __u32 *start)

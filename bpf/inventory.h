@@ -219,6 +219,8 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 	sk = sock_of(f);
 	if (!sk)
 		return 0;
+	if (sk->sk_protocol == IPPROTO_UDP && list_udp_socks)
+		note_udp(sk, bpf_get_socket_cookie(sk), t);
 	if (sk->sk_protocol == IPPROTO_UDP && list_udp) {
 		struct holder h = {.cookie = bpf_get_socket_cookie(sk), .slot = NO_SLOT};
 

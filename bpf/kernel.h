@@ -69,10 +69,13 @@ enum special_kfunc_type { KF_bpf_rdonly_cast };
 #define MSG_ERRQUEUE 0x2000
 
 /* include/uapi/asm-generic/errno.h */
+#define EINTR 4
+#define EAGAIN 11
 #define ENETUNREACH 101
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define EHOSTUNREACH 113
+#define MAX_ERRNO 133 /* what is above is the kernel's own, such as ERESTARTSYS */
 
 /* include/uapi/linux/if_ether.h, in network byte order on a little-endian machine */
 #define ETH_P_IP_BE 0x0008
@@ -200,11 +203,22 @@ struct socket {
 	struct sock *sk;
 };
 
+struct numa_drop_counters { /* 6.18 */
+	atomic_t drops0;
+	atomic_t drops1;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	atomic_t sk_drops;
+	struct numa_drop_counters *sk_drop_counters;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_rcvbuf;
 	struct sk_buff_head sk_receive_queue;
+	refcount_t sk_wmem_alloc;
 	int sk_err;
 	struct socket *sk_socket;
 	unsigned long sk_lingertime;
@@ -307,6 +321,7 @@ struct udp_sock {
 	struct inet_sock inet;
 	unsigned long udp_flags; /* 6.7 */
 	int pending;
+	int forward_deficit;
 	struct sk_buff_head reader_queue;
 };
 

@@ -82,6 +82,15 @@ struct {
 	__type(value, __u32);
 } tt_flow_free SEC(".maps");
 
+/* UDP sockets that processes hold. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct udp_row);
+} tt_udp_socks SEC(".maps");
+
 /* Closed connections and new cgroups on their way to user space, told apart by their length. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -19,6 +19,7 @@
 #include "lifecycle.h"
 #include "cgroup.h"
 #include "sweep.h"
+#include "udp_sock.h"
 #include "inventory.h"
 #include "flow.h"
 #include "dns.h"

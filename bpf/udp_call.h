@@ -61,6 +61,8 @@ static __always_inline void sent(struct sock *sk, struct msghdr *msg, bool six, 
 	if (ret < 0) {
 		if (call)
 			call->gso_segs = 0;
+		if (named_peer(msg, six, &to) || connected_peer(sk, to.addr, &to.port))
+			count_failed(sk, cookie, &to, ret);
 		return;
 	}
 	pending = UDP_READ(sk, pending);

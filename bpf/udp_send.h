@@ -120,6 +120,8 @@ int BPF_PROG(tt_send_length, struct sock *sk, int ret, int flags)
 		count_sent(sk, cookie, call, &to, ret, up->pending, up->inet.cork.base.length);
 	else if (call)
 		call->gso_segs = 0;
+	if (ret < 0)
+		count_failed(sk, cookie, &to, ret);
 	return 0;
 }
 

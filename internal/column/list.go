@@ -28,7 +28,7 @@ func New() *List {
 		{"place", placeFields()},
 		{"traffic", trafficFields()},
 		{"path", pathFields()},
-		{"queues", queueFields()},
+		{"queues", append(queueFields(), udpFields()...)},
 		{"listeners", listenerFields()},
 		{"verdict", verdictFields()},
 		{"life", lifeFields()},

@@ -23,7 +23,7 @@ cgroup unit slice session container container_id image pod namespace
 rx_bytes tx_bytes rx_packets tx_packets rx_rate tx_rate rate
 rtt_us rttvar_us min_rtt_us rtt_inflation retrans_packets retrans_bytes retrans_ppm lost_packets reordered_packets ce_packets
 cwnd ssthresh mss cc ca_state ecn app_limited pacing_rate delivery_rate snd_wnd rcv_wnd
-send_queue unsent_bytes recv_queue busy_ms rwnd_limited_ms sndbuf_limited_ms zero_window_ms probes backlog backlog_max drops
+send_queue unsent_bytes recv_queue busy_ms rwnd_limited_ms sndbuf_limited_ms zero_window_ms probes recv_buffer backlog backlog_max drops send_errors
 accepts accept_rate accept_p50_us accept_p99_us syn_queue syn_flood listen_overflows listen_drops syncookies_sent
 limit limit_share
 opened age_ms idle_ms connect_us accept_us syn_retries close_reason close_detail errno

@@ -18,7 +18,7 @@ func queueFields() []Column {
 				return int64(r.Unsent), r.Has&conn.HasQueues != 0 && r.Proto != conn.UDP
 			}},
 		{Name: "recv_queue", Title: "RECVQ", Kind: Bytes, Width: 7, Unit: "bytes",
-			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: sock.sk_rmem_alloc).",
+			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: udp_rqueue_get, with the overhead of each datagram).",
 			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.RecvQueue) })},
 		{Name: "busy_ms", Title: "BUSY", Kind: Millis, Width: 7, Unit: "ms",
 			Help: "Time since the connection opened with data sent or to be sent and not yet acknowledged, by the kernel's chronograph (tcp_info.tcpi_busy_time; tcp_sock.chrono_stat and chrono_start); rwnd_limited_ms and sndbuf_limited_ms are part of it.",
@@ -37,6 +37,9 @@ func queueFields() []Column {
 		{Name: "probes", Title: "PROBES", Kind: Count, Width: 6,
 			Help: "Probes of a shut window or of a silent peer (keepalive) that were not answered yet (inet_connection_sock.icsk_probes_out).",
 			Num:  num(conn.HasPath, func(c *conn.Conn) int64 { return int64(c.Probes) })},
+		{Name: "recv_buffer", Title: "RCVBUF", Kind: Bytes, Width: 7, Unit: "bytes",
+			Help: "UDP: how large recv_queue may grow, with the overhead of each datagram, before datagrams are dropped (sock.sk_rcvbuf).",
+			Num:  num(conn.HasRecvBuffer, func(c *conn.Conn) int64 { return int64(c.RecvBuffer) })},
 		{Name: "backlog", Title: "BACKLOG", Kind: Count, Width: 7, Unit: "connections",
 			Help: "Listeners: connections that wait for accept (sock.sk_ack_backlog).",
 			Num:  num(conn.HasBacklog, func(c *conn.Conn) int64 { return int64(c.Backlog) })},
@@ -46,6 +49,15 @@ func queueFields() []Column {
 		{Name: "drops", Title: "DROPS", Kind: Count, Width: 5,
 			Help: "Connections (listeners) or datagrams (UDP) that the socket dropped because its queue was full (sock.sk_drops).",
 			Num:  num(conn.HasDrops, func(c *conn.Conn) int64 { return int64(c.Drops) })},
+	}
+}
+
+// udpFields follow drops.
+func udpFields() []Column {
+	return []Column{
+		{Name: "send_errors", Title: "SENDERR", Kind: Count, Width: 7, Unit: "calls",
+			Help: "UDP: sends of this flow that failed, but for those that would have had to wait (EAGAIN); errno is the last one's.",
+			Num:  num(conn.HasSendErrors, func(c *conn.Conn) int64 { return int64(c.SendErrors) })},
 	}
 }
 
@@ -142,7 +154,7 @@ func lifeFields() []Column {
 			Help: "More of close_reason, where the socket tells: why our side reset (__tcp_close, tcp_disconnect), what timed out (tcp_write_timeout, tcp_probe_timer, tcp_keepalive_timer).",
 			Text: text(func(r *table.Row) string { return r.Detail.String() })},
 		{Name: "errno", Title: "ERRNO", Kind: Text, Width: 12,
-			Help: "The socket's error when the connection ended or failed (sock.sk_err), such as ECONNREFUSED; missing where there was none.",
+			Help: "The socket's error when the connection ended or failed (sock.sk_err), such as ECONNREFUSED; of a UDP flow that of the last send that failed; missing where there was none.",
 			Text: text(func(r *table.Row) string { return r.Errno.String() })},
 	}
 }

@@ -40,7 +40,7 @@ func fullRow() *table.Row {
 			CAState: conn.CARecovery, ECN: true, AppLimited: true, SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
 			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote, Detail: conn.Keepalive, Errno: 104, SYNRetries: 28,
 			AcceptTime: 29, Accepts: 30, AcceptP50: 31, AcceptP99: 32, SYNQueue: 33, SYNFlood: true,
-			ListenOverflows: 34, ListenDrops: 35, CookiesSent: 36,
+			RecvBuffer: 38, SendErrors: 39, ListenOverflows: 34, ListenDrops: 35, CookiesSent: 36,
 		},
 		Event: conn.EventClose, RxRate: 26, TxRate: 27, AcceptRate: 37, Limit: conn.LimitReader, Share: 33, Sampled: 98e9, ZeroWindow: 34e3,
 	}
@@ -65,7 +65,7 @@ func TestValues(t *testing.T) {
 		"limit": "reader", "limit_share": "33", "opened": "2026-03-04T05:05:07.890Z", "age_ms": "59500", "idle_ms": "500", "connect_us": "12",
 		"close_reason": "fin-remote", "syn_retries": "28", "close_detail": "keepalive", "errno": "ECONNRESET", "partial": "true", "source": "bpf",
 		"accept_us": "29", "accepts": "30", "accept_rate": "37", "accept_p50_us": "31", "accept_p99_us": "32", "syn_queue": "33", "syn_flood": "true",
-		"listen_overflows": "34", "listen_drops": "35", "syncookies_sent": "36",
+		"recv_buffer": "38", "send_errors": "39", "listen_overflows": "34", "listen_drops": "35", "syncookies_sent": "36",
 	}
 	check(t, snapshot(), fullRow(), want, true)
 }

@@ -77,20 +77,22 @@ type Has uint16
 
 // The groups of fields.
 const (
-	HasBytes    Has = 1 << iota // RxBytes, TxBytes
-	HasPackets                  // RxPackets, TxPackets
-	HasPath                     // RTT … SndWnd, DeliveryRate, RetransPackets … CEPackets, Busy … ECN
-	HasQueues                   // SendQueue, Unsent, RecvQueue
-	HasBacklog                  // Backlog, BacklogMax
-	HasDrops                    // Drops
-	HasUID                      // UID
-	HasRaddr                    // Raddr, Rport
-	HasCgroup                   // Cgroup
-	HasSettings                 // MSS, CC, Cwnd, Ssthresh, PacingRate
-	HasRcvWnd                   // RcvWnd
-	HasHolders                  // Holders
-	HasAccepts                  // Accepts, SYNQueue, SYNFlood
-	HasListens                  // ListenOverflows, ListenDrops, CookiesSent
+	HasBytes      Has = 1 << iota // RxBytes, TxBytes
+	HasPackets                    // RxPackets, TxPackets
+	HasPath                       // RTT … SndWnd, DeliveryRate, RetransPackets … CEPackets, Busy … ECN
+	HasQueues                     // SendQueue, Unsent, RecvQueue
+	HasBacklog                    // Backlog, BacklogMax
+	HasDrops                      // Drops
+	HasUID                        // UID
+	HasRaddr                      // Raddr, Rport
+	HasCgroup                     // Cgroup
+	HasSettings                   // MSS, CC, Cwnd, Ssthresh, PacingRate
+	HasRcvWnd                     // RcvWnd
+	HasHolders                    // Holders
+	HasAccepts                    // Accepts, SYNQueue, SYNFlood
+	HasListens                    // ListenOverflows, ListenDrops, CookiesSent
+	HasRecvBuffer                 // RecvBuffer
+	HasSendErrors                 // SendErrors
 )
 
 // Owner is the process that a connection belongs to. PID 0 means not known.
@@ -188,6 +190,8 @@ type Conn struct {
 
 	SendQueue, Unsent, RecvQueue uint32 // bytes
 	Backlog, BacklogMax, Drops   uint32 // listeners: connections; UDP: datagrams
+	RecvBuffer                   uint32 // UDP: bytes that RecvQueue may have, each datagram's overhead included
+	SendErrors                   uint32 // UDP: calls that failed; the last one's error is Errno
 
 	// Of listeners.
 	Accepts              uint64 // connections accepted since it was first seen
@@ -213,5 +217,5 @@ type Conn struct {
 	LastActive int64 // monotonic ns of the last packet either way; 0 is not known
 	Reason     CloseReason
 	Detail     CloseDetail
-	Errno      Errno // the socket's error when the connection ended; 0 is none
+	Errno      Errno // the socket's error when the connection ended, of UDP the last send's; 0 is none
 }

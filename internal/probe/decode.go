@@ -173,7 +173,7 @@ func name(s *[16]int8) conn.Name {
 func decodeFlow(c *conn.Conn, f *tcptopFlow) {
 	*c = conn.Conn{
 		ID:     conn.ID{Cookie: f.Cookie, Serial: f.StartNs},
-		Has:    conn.HasBytes | conn.HasPackets | conn.HasUID | conn.HasCgroup,
+		Has:    conn.HasBytes | conn.HasPackets | conn.HasUID | conn.HasCgroup | conn.HasSendErrors,
 		Proto:  conn.UDP,
 		Dir:    conn.Dir(f.Dir),
 		Laddr:  f.Laddr,
@@ -196,6 +196,9 @@ func decodeFlow(c *conn.Conn, f *tcptopFlow) {
 		RxBytes:   f.RxBytes,
 		TxPackets: f.TxPackets,
 		RxPackets: f.RxPackets,
+
+		SendErrors: f.SendErrors,
+		Errno:      conn.Errno(f.SendErrno),
 	}
 	if c.Owner.Kernel {
 		c.Owner.Comm = kernelName

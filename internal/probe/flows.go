@@ -78,7 +78,7 @@ func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, clos
 			*seen = movement{}
 			continue
 		}
-		packets := atomic.LoadUint64(&f.TxPackets) + atomic.LoadUint64(&f.RxPackets)
+		packets := atomic.LoadUint64(&f.TxPackets) + atomic.LoadUint64(&f.RxPackets) + uint64(atomic.LoadUint32(&f.SendErrors))
 		bytes := atomic.LoadUint64(&f.TxBytes) + atomic.LoadUint64(&f.RxBytes)
 		still := *seen == movement{key, packets, bytes, seen.at}
 		if still && phase != phaseDead {

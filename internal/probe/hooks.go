@@ -54,6 +54,9 @@ var acceptTiers = []tier{
 	},
 }
 
+// udpSocks reads what UDP sockets count themselves.
+var udpSocks = hook{"tt_read_udp", "what UDP sockets drop, and how full they are"}
+
 // udpTiers count UDP; the first that this kernel takes is used.
 var udpTiers = []tier{
 	{

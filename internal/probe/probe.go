@@ -27,6 +27,7 @@ type Probe struct {
 	dns     *dnsQueue
 	inv     *inventory
 	listens *listeners
+	socks   *udpSockets
 	udpTier string // the name of the one that is used
 	accepts bool   // they are timed
 	hears   bool   // that one hears the DNS
@@ -121,6 +122,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
 		return err
 	}
+	p.socks = newUDPSockets(p.obj.maps, p.program(udpSocks.program))
 	p.listens = newListeners(p.obj.maps, p.accepts)
 	if p.cfg.DNS && p.cfg.UDP {
 		p.listenToDNS()
@@ -171,6 +173,10 @@ func (p *Probe) start() error {
 	}
 	p.udpTier, p.hears = udp.tier.name, udp.tier.hears
 	p.byPerf = udp.tier.perf
+	p.startPass(udpSocks)
+	if err := p.obj.maps.Variables["list_udp_socks"].Set(true); err != nil {
+		return fmt.Errorf("set list_udp_socks: %w", err)
+	}
 	if udp.tier.lacks != "" {
 		p.missing = append(p.missing, udp.tier.lacks)
 	}

@@ -70,7 +70,7 @@ func (r *Report) examineHooks() {
 	if err == nil {
 		defer o.maps.Close()
 	}
-	for _, t := range slices.Concat([]tier{tcpTier, {name: "passes", hooks: passes}, {name: "names", hooks: []hook{cgroupHook}}}, acceptTiers, udpTiers) {
+	for _, t := range slices.Concat([]tier{tcpTier, {name: "passes", hooks: passes}, {name: "names", hooks: []hook{cgroupHook}}}, acceptTiers, udpTiers, []tier{{name: "UDP sockets", hooks: []hook{udpSocks}}}) {
 		for _, h := range slices.Concat(t.hooks, t.extra) {
 			i := slices.IndexFunc(r.Hooks, func(seen Hook) bool { return seen.Program == h.program })
 			if i >= 0 {

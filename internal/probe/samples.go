@@ -90,6 +90,14 @@ func (s *sampler) take() error {
 		if err != nil {
 			return err
 		}
+		if !s.cfg.TCP && s.inv.checkDue(mono) { // else it was done with TCP's
+			if err := s.inv.runOwners(s.slots, nil); err != nil {
+				return err
+			}
+		}
+		if s.out.Conns, s.out.Closed, err = s.socks.take(s.out.Conns, s.out.Closed); err != nil {
+			return err
+		}
 	}
 	var err error
 	if s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take(); err != nil {

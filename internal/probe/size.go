@@ -62,7 +62,7 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, udp, dns bool) error {
 	for name, n := range map[string]int{
 		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
 		"tt_index": indexBuckets(conns), "tt_free": conns,
-		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows,
+		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows, "tt_udp_socks": flows,
 		"tt_ring": ringSize(conns), "tt_dns": dnsRoom,
 	} {
 		spec.Maps[name].MaxEntries = uint32(n)

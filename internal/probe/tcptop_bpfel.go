@@ -136,10 +136,11 @@ type tcptopFlow struct {
 	Comm        [16]int8
 	Phase       uint32
 	CorkLen     uint32
+	SendErrors  uint32
 	Dir         uint8
 	OwnerSource uint8
 	Kernel      uint8
-	Unused      [5]uint8
+	SendErrno   uint8
 }
 
 type tcptopHolder struct {
@@ -208,6 +209,29 @@ type tcptopTask struct {
 	Comm     [16]int8
 }
 
+type tcptopUdpRow struct {
+	_          structs.HostLayout
+	Cookie     uint64
+	Sk         uint64
+	Cgroup     uint64
+	Laddr      [16]uint8
+	Raddr      [16]uint8
+	Netns      uint32
+	Uid        uint32
+	Ifindex    uint32
+	Tgid       uint32
+	PidStart   uint32
+	Drops      uint32
+	RecvQueue  uint32
+	RecvBuffer uint32
+	SendQueue  uint32
+	Lport      uint16
+	Rport      uint16
+	Gone       uint32
+	Comm       [16]int8
+	_          [4]byte
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -231,6 +255,7 @@ const (
 	tcptopMapTtRing          = "tt_ring"
 	tcptopMapTtSlots         = "tt_slots"
 	tcptopMapTtTotals        = "tt_totals"
+	tcptopMapTtUdpSocks      = "tt_udp_socks"
 	tcptopMapTtWaits         = "tt_waits"
 	tcptopProgTtAccept       = "tt_accept"
 	tcptopProgTtAgeFlows     = "tt_age_flows"
@@ -245,6 +270,7 @@ const (
 	tcptopProgTtIngress      = "tt_ingress"
 	tcptopProgTtInventory    = "tt_inventory"
 	tcptopProgTtOwners       = "tt_owners"
+	tcptopProgTtReadUdp      = "tt_read_udp"
 	tcptopProgTtRecvLength   = "tt_recv_length"
 	tcptopProgTtRecvmsg4     = "tt_recvmsg4"
 	tcptopProgTtRecvmsg6     = "tt_recvmsg6"
@@ -265,6 +291,7 @@ const (
 	tcptopVarCfgSlots        = "cfg_slots"
 	tcptopVarHoldersOf       = "holders_of"
 	tcptopVarListUdp         = "list_udp"
+	tcptopVarListUdpSocks    = "list_udp_socks"
 	tcptopVarOwnTgid         = "own_tgid"
 	tcptopVarOwnersLetGo     = "owners_let_go"
 	tcptopVarOwnersPass      = "owners_pass"
@@ -334,6 +361,7 @@ type tcptopProgramSpecs struct {
 	TtIngress      *ebpf.ProgramSpec `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.ProgramSpec `ebpf:"tt_inventory"`
 	TtOwners       *ebpf.ProgramSpec `ebpf:"tt_owners"`
+	TtReadUdp      *ebpf.ProgramSpec `ebpf:"tt_read_udp"`
 	TtRecvLength   *ebpf.ProgramSpec `ebpf:"tt_recv_length"`
 	TtRecvmsg4     *ebpf.ProgramSpec `ebpf:"tt_recvmsg4"`
 	TtRecvmsg6     *ebpf.ProgramSpec `ebpf:"tt_recvmsg6"`
@@ -370,6 +398,7 @@ type tcptopMapSpecs struct {
 	TtRing      *ebpf.MapSpec `ebpf:"tt_ring"`
 	TtSlots     *ebpf.MapSpec `ebpf:"tt_slots"`
 	TtTotals    *ebpf.MapSpec `ebpf:"tt_totals"`
+	TtUdpSocks  *ebpf.MapSpec `ebpf:"tt_udp_socks"`
 	TtWaits     *ebpf.MapSpec `ebpf:"tt_waits"`
 }
 
@@ -386,6 +415,7 @@ type tcptopVariableSpecs struct {
 	CfgSlots       *ebpf.VariableSpec `ebpf:"cfg_slots"`
 	HoldersOf      *ebpf.VariableSpec `ebpf:"holders_of"`
 	ListUdp        *ebpf.VariableSpec `ebpf:"list_udp"`
+	ListUdpSocks   *ebpf.VariableSpec `ebpf:"list_udp_socks"`
 	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
 	OwnersLetGo    *ebpf.VariableSpec `ebpf:"owners_let_go"`
 	OwnersPass     *ebpf.VariableSpec `ebpf:"owners_pass"`
@@ -439,6 +469,7 @@ type tcptopMaps struct {
 	TtRing      *ebpf.Map `ebpf:"tt_ring"`
 	TtSlots     *ebpf.Map `ebpf:"tt_slots"`
 	TtTotals    *ebpf.Map `ebpf:"tt_totals"`
+	TtUdpSocks  *ebpf.Map `ebpf:"tt_udp_socks"`
 	TtWaits     *ebpf.Map `ebpf:"tt_waits"`
 }
 
@@ -463,6 +494,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtRing,
 		m.TtSlots,
 		m.TtTotals,
+		m.TtUdpSocks,
 		m.TtWaits,
 	)
 }
@@ -480,6 +512,7 @@ type tcptopVariables struct {
 	CfgSlots       *ebpf.Variable `ebpf:"cfg_slots"`
 	HoldersOf      *ebpf.Variable `ebpf:"holders_of"`
 	ListUdp        *ebpf.Variable `ebpf:"list_udp"`
+	ListUdpSocks   *ebpf.Variable `ebpf:"list_udp_socks"`
 	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
 	OwnersLetGo    *ebpf.Variable `ebpf:"owners_let_go"`
 	OwnersPass     *ebpf.Variable `ebpf:"owners_pass"`
@@ -511,6 +544,7 @@ type tcptopPrograms struct {
 	TtIngress      *ebpf.Program `ebpf:"tt_ingress"`
 	TtInventory    *ebpf.Program `ebpf:"tt_inventory"`
 	TtOwners       *ebpf.Program `ebpf:"tt_owners"`
+	TtReadUdp      *ebpf.Program `ebpf:"tt_read_udp"`
 	TtRecvLength   *ebpf.Program `ebpf:"tt_recv_length"`
 	TtRecvmsg4     *ebpf.Program `ebpf:"tt_recvmsg4"`
 	TtRecvmsg6     *ebpf.Program `ebpf:"tt_recvmsg6"`
@@ -539,6 +573,7 @@ func (p *tcptopPrograms) Close() error {
 		p.TtIngress,
 		p.TtInventory,
 		p.TtOwners,
+		p.TtReadUdp,
 		p.TtRecvLength,
 		p.TtRecvmsg4,
 		p.TtRecvmsg6,

@@ -72,6 +72,8 @@ var connMembers = join(
 	one("backlog", func(c *conn.Conn) *uint32 { return &c.Backlog }),
 	one("backlog_max", func(c *conn.Conn) *uint32 { return &c.BacklogMax }),
 	one("drops", func(c *conn.Conn) *uint32 { return &c.Drops }),
+	one("recv_buffer", func(c *conn.Conn) *uint32 { return &c.RecvBuffer }),
+	one("send_errors", func(c *conn.Conn) *uint32 { return &c.SendErrors }),
 	one("accepts", func(c *conn.Conn) *uint64 { return &c.Accepts }),
 	one("accept_p50_us", func(c *conn.Conn) *uint32 { return &c.AcceptP50 }),
 	one("accept_p99_us", func(c *conn.Conn) *uint32 { return &c.AcceptP99 }),

@@ -67,6 +67,7 @@ func keepHighest(c, known *conn.Conn) {
 	c.LostPackets = max(c.LostPackets, known.LostPackets)
 	c.ReorderedPackets = max(c.ReorderedPackets, known.ReorderedPackets)
 	c.Drops = max(c.Drops, known.Drops)
+	c.SendErrors = max(c.SendErrors, known.SendErrors)
 	c.CEPackets = max(c.CEPackets, known.CEPackets)
 	c.Accepts = max(c.Accepts, known.Accepts)
 }

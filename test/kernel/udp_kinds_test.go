@@ -134,6 +134,7 @@ func TestUDPFailedSend(t *testing.T) {
 	if err := unix.Sendto(a.fd, make([]byte, 65530), 0, sockaddr(b.addr)); err != unix.EMSGSIZE {
 		t.Fatalf("send of 65530 bytes: %v", err)
 	}
+	a.note(b.addr, moved{}) // a row that counts the failure
 	must(t, a.connect(c.addr), a.write(c.addr, 10), c.read(0))
 	w.exact(a, b, c)
 }

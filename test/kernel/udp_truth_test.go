@@ -40,6 +40,9 @@ func watchUDP(t testing.TB, cfg conn.Config) *watcher {
 func flows(rows map[conn.ID]table.Row) (map[flow]table.Row, error) {
 	by := make(map[flow]table.Row, len(rows))
 	for _, r := range rows {
+		if r.Has&conn.HasBytes == 0 {
+			continue // a socket
+		}
 		f := flowOf(&r)
 		if other, twice := by[f]; twice {
 			return nil, fmt.Errorf("%v has two rows, %v and %v", f, other.ID, r.ID)
