@@ -4,12 +4,19 @@ import tea "charm.land/bubbletea/v2"
 
 const wheelLines = 3
 
-// click selects a row or sorts by a heading; a second click on a row opens it.
+// click selects a row, sorts by a heading or goes to a time of the time bar; a second
+// click on a row opens it.
 func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
-	if msg.Button != tea.MouseLeft || m.pane != nil {
+	if msg.Button != tea.MouseLeft {
 		return nil
 	}
 	m.dirty = true
+	if t, hit := m.past.bar.at(msg.X, msg.Y); hit && m.past.on {
+		return m.goTo(t)
+	}
+	if m.pane != nil {
+		return nil
+	}
 	v := m.view()
 	y := msg.Y - m.headerHeight()
 	switch {

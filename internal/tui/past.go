@@ -43,6 +43,7 @@ type past struct {
 	tally   *tally    // of the ticks that lead to the one shown
 	pins    []conn.ID // also of rows that this tick does not have
 
+	bar   timeBar
 	seen  observer // of the move under way
 	busy  bool     // a move is under way
 	under int      // the gen that it was asked for in

@@ -342,6 +342,30 @@ func TestReplay(t *testing.T) {
 	checkScreen(t, d.View().Content, 120, 24)
 }
 
+func TestClickOnTheTimeBar(t *testing.T) {
+	d, _ := onTape(t, 100, 24, 101)
+	d.press("[")
+	click := func(x int) {
+		d.View()
+		_, cmd := d.Update(tea.MouseClickMsg{X: x, Y: d.height - 2, Button: tea.MouseLeft})
+		d.travelling(cmd)
+	}
+	d.View()
+	b := d.past.bar
+	click(b.x)
+	d.sees("PAST 18:00:00")
+	b = d.past.bar
+	click(b.x + b.w/2)
+	d.sees("PAST 18:00:5")
+	click(2) // beside it
+	d.sees("PAST 18:00:5")
+	b = d.past.bar
+	click(b.x + b.w - 1)
+	d.lacks("PAST")
+	click(b.x) // where it was
+	d.lacks("PAST")
+}
+
 // A gap is said, whether one steps over it or aims at it.
 func TestGap(t *testing.T) {
 	samples := append(samplesUpTo(3), later(ticks()[0], 500))

@@ -17,6 +17,7 @@ func (m *Model) timeHeight() int {
 // drawTime writes where in the past the screen is, and whether it moves.
 func (m *Model) drawTime(p *pen) {
 	s := m.head()
+	m.past.bar = timeBar{}
 	first, last := m.cfg.Past.Bounds()
 	if now := m.latest.Snapshot; now != nil {
 		last = now.Time
@@ -45,6 +46,21 @@ func (m *Model) drawTime(p *pen) {
 	p.end()
 }
 
+// timeBar is where on the screen the bar was drawn, and what it stands for.
+type timeBar struct {
+	x, y, w     int
+	first, last time.Time
+}
+
+// at is the time at a place on the screen, if the bar is there.
+func (b *timeBar) at(x, y int) (time.Time, bool) {
+	if b.w < 2 || y != b.y || x < b.x || x >= b.x+b.w {
+		return time.Time{}, false
+	}
+	part := float64(x-b.x) / float64(b.w-1)
+	return b.first.Add(time.Duration(part * float64(b.last.Sub(b.first)))), true
+}
+
 // drawBar writes the time that there is, in w cells and a space on either side, with a
 // mark where the tick shown is.
 func (m *Model) drawBar(p *pen, w int, first, last time.Time) {
@@ -58,6 +74,7 @@ func (m *Model) drawBar(p *pen, w int, first, last time.Time) {
 		at = min(max(int(part*float64(w-1)+0.5), 0), w-1)
 	}
 	p.text(plain, " ")
+	m.past.bar = timeBar{x: p.x, y: p.y, w: w, first: first, last: last}
 	for i := range w {
 		switch {
 		case i == at:
