@@ -28,12 +28,7 @@ func replayCommand(env *Env, list *column.List) *cobra.Command {
 		Long: `Shows a recording: on a terminal in the same screen as the present, else, or with -b,
 as lines. Times are written 03:10 (the last one in the recording), 2h ago,
 yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("such as tcptop replay "+systemRecording, "replay needs a recording: a directory or a file of one")
-			}
-			return nil
-		},
+		Args: recordingArg("replay"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := env.configureCommand(cmd.Flags(), o.origins); err != nil {
 				return err
@@ -42,11 +37,7 @@ yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 			if err != nil {
 				return err
 			}
-			r, err := openRecording(args[0])
-			if err != nil {
-				return err
-			}
-			times, err := s.parse(env, r)
+			r, times, err := s.open(env, args[0])
 			if err != nil {
 				return err
 			}
@@ -69,22 +60,20 @@ yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 	return cmd
 }
 
-// openRecording opens the recording at path.
-func openRecording(path string) (*record.Reader, error) {
+// open opens the recording at path and reads the times.
+func (s *span) open(env *Env, path string) (*record.Reader, spanTimes, error) {
 	r, err := record.Open(path)
 	if err != nil {
-		return nil, &failure{code: exitRuntime, msg: "recording " + err.Error(), hint: "tcptop record makes recordings, as root in " + systemRecording}
+		return nil, spanTimes{}, &failure{code: exitRuntime, msg: "recording " + err.Error(), hint: "tcptop record makes recordings, as root in " + systemRecording}
 	}
-	return r, nil
+	times, err := s.parse(env, r)
+	return r, times, err
 }
 
 // parse reads the times, which are in the zone of the text output.
 func (s *span) parse(env *Env, r *record.Reader) (t spanTimes, err error) {
 	first, last := r.Bounds()
-	zone := env.Local
-	if zone == nil {
-		zone = time.UTC
-	}
+	zone := env.zone()
 	for _, f := range []struct {
 		name, text string
 		to         *time.Time

@@ -48,7 +48,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate(versionLine(env))
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
-	root.AddCommand(recordCommand(env, list), replayCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
+	root.AddCommand(recordCommand(env, list), replayCommand(env, list), reportCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
 	// Only a flag that is not declared fails here.
 	cobra.CheckErr(o.completions(root, list))
 	return root

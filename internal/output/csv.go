@@ -58,6 +58,6 @@ func (w *csvWriter) cell(c *column.Column, s *table.Snapshot, r *table.Row) {
 	}
 	var ok bool
 	if w.raw, ok = c.Text(w.raw[:0], s, r); ok {
-		w.buf = appendCSV(w.buf, w.raw)
+		w.buf = AppendCSV(w.buf, w.raw)
 	}
 }

@@ -33,9 +33,9 @@ func AppendVisible(dst, s []byte) []byte {
 	return dst
 }
 
-// appendCSV appends s as one CSV cell: made visible as for a terminal, marked as
+// AppendCSV appends s as one CSV cell: made visible as for a terminal, marked as
 // text where a spreadsheet would take it for a formula, quoted where needed.
-func appendCSV(dst, s []byte) []byte {
+func AppendCSV(dst, s []byte) []byte {
 	// A semicolon separates cells in some locales' spreadsheets.
 	quoted := bytes.ContainsAny(s, "\",;")
 	if quoted {
@@ -71,9 +71,9 @@ func isFormula(s []byte) bool {
 	return false
 }
 
-// appendJSON appends s as a JSON string. What does not print is escaped, so the
+// AppendJSON appends s as a JSON string. What does not print is escaped, so the
 // line is safe on a terminal too; invalid UTF-8 becomes U+FFFD.
-func appendJSON(dst, s []byte) []byte {
+func AppendJSON(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	for len(s) > 0 {
 		n := plainPrefix(s)

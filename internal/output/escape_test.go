@@ -42,8 +42,8 @@ func TestAppendJSON(t *testing.T) {
 		"a\xffb\xc3":   "\"a\ufffdb\ufffd\"",
 		"日本 </script>": `"日本 </script>"`,
 	} {
-		if got := string(appendJSON(nil, []byte(in))); got != want {
-			t.Errorf("appendJSON(%q) = %s, want %s", in, got, want)
+		if got := string(AppendJSON(nil, []byte(in))); got != want {
+			t.Errorf("AppendJSON(%q) = %s, want %s", in, got, want)
 		}
 	}
 }
@@ -62,8 +62,8 @@ func TestAppendCSV(t *testing.T) {
 		"  @f":       "'  @f",
 		"a=b":        "a=b",
 	} {
-		if got := string(appendCSV(nil, []byte(in))); got != want {
-			t.Errorf("appendCSV(%q) = %s, want %s", in, got, want)
+		if got := string(AppendCSV(nil, []byte(in))); got != want {
+			t.Errorf("AppendCSV(%q) = %s, want %s", in, got, want)
 		}
 	}
 }
@@ -81,13 +81,13 @@ func FuzzEscape(f *testing.F) {
 			}
 		}
 		var text string
-		if err := json.Unmarshal(appendJSON(nil, in), &text); err != nil {
+		if err := json.Unmarshal(AppendJSON(nil, in), &text); err != nil {
 			t.Fatalf("%q as JSON: %v", in, err)
 		}
 		if want := string([]rune(string(in))); text != want {
 			t.Fatalf("%q as JSON came back as %q", in, text)
 		}
-		line := append(appendCSV([]byte("1,"), in), ",2\n"...)
+		line := append(AppendCSV([]byte("1,"), in), ",2\n"...)
 		records, err := csv.NewReader(bytes.NewReader(line)).ReadAll()
 		if err != nil || len(records) != 1 || len(records[0]) != 3 {
 			t.Fatalf("%q as CSV: %q, %v", in, records, err)

@@ -23,7 +23,7 @@ func newJSONL(w io.Writer, cols []*column.Column) *jsonlWriter {
 		if i == 0 {
 			before = '{'
 		}
-		j.keys = append(j.keys, append(appendJSON([]byte{before}, []byte(c.Name)), ':'))
+		j.keys = append(j.keys, append(AppendJSON([]byte{before}, []byte(c.Name)), ':'))
 	}
 	return j
 }
@@ -47,7 +47,7 @@ func (w *jsonlWriter) value(c *column.Column, s *table.Snapshot, r *table.Row) {
 	switch {
 	case c.Text != nil:
 		if w.raw, ok = c.Text(w.raw[:0], s, r); ok {
-			w.buf = appendJSON(w.buf, w.raw)
+			w.buf = AppendJSON(w.buf, w.raw)
 		}
 	case c.Kind == column.Time || c.Kind == column.IP:
 		// Neither has a character that JSON escapes.
