@@ -58,10 +58,13 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		return nil, filterFailure("filter", err)
 	}
 	p.filter, p.flags = filter.And(flags, words), flags
+	if o.selection.events && !given.Changed("sort") {
+		o.sort = "opened"
+	}
 	if p.order, err = list.ParseSort(o.sort); err != nil {
 		return nil, fieldFailure("--sort", err)
 	}
-	p.output = output.Config{Format: o.output.word, Style: column.Style{Bits: o.units.word == "bits"}, Local: env.Local}
+	p.output = output.Config{Format: o.output.word, Style: column.Style{Bits: o.units.word == "bits"}, Local: env.Local, Events: o.selection.events}
 	if given.Changed("fields") {
 		if p.output.Fields, err = list.Pick(o.fields); err != nil {
 			return nil, fieldFailure("--fields", err)

@@ -102,7 +102,7 @@ func isTerminal(f any) bool {
 // live reports whether the command line asks for the screen: both ends are a
 // terminal and nothing asks for lines.
 func (o *options) live(env *Env, given *pflag.FlagSet) bool {
-	return !o.batch && !o.typed(given, "output") && isTerminal(env.Stdout) && isTerminal(env.Stdin)
+	return !o.batch && !o.selection.events && !o.typed(given, "output") && isTerminal(env.Stdout) && isTerminal(env.Stdin)
 }
 
 // screen shows the live screen until it is left or ctx ends.

@@ -17,6 +17,7 @@ type selection struct {
 	tcp, udp            bool
 	v4, v6              bool
 	listen, established bool
+	events              bool
 	port, lport, rport  []string
 	host                []string
 	pid                 []string
@@ -33,6 +34,7 @@ func (o *selection) flags() *pflag.FlagSet {
 	f.BoolVarP(&o.v6, "ipv6", "6", false, "IPv6")
 	f.BoolVarP(&o.listen, "listen", "l", false, "TCP listeners")
 	f.BoolVarP(&o.established, "established", "e", false, "established TCP connections")
+	f.BoolVar(&o.events, "events", false, "what opens, closes and fails, as lines with the reason")
 	f.StringSliceVar(&o.port, "port", nil, "either port is one of `ports`, such as 80,443,8000-8100")
 	f.StringSliceVar(&o.lport, "lport", nil, "the local port is one of `ports`")
 	f.StringSliceVar(&o.rport, "rport", nil, "the remote port is one of `ports`")
@@ -72,6 +74,7 @@ func (o *selection) filter(env *Env, list *column.List) (*filter.Filter, error) 
 	for _, c := range []condition{
 		{"tcp", "proto", "=", o.proto()},
 		{"listen", "state", "=", o.states()},
+		{"events", "event", "=", o.kinds()},
 		{"port", "port", "=", strings.Join(o.port, ",")},
 		{"lport", "lport", "=", strings.Join(o.lport, ",")},
 		{"rport", "rport", "=", strings.Join(o.rport, ",")},
@@ -102,6 +105,14 @@ func (o *selection) proto() string {
 		return conn.TCP.String()
 	}
 	return conn.UDP.String()
+}
+
+// kinds are the events of --events.
+func (o *selection) kinds() string {
+	if !o.events {
+		return ""
+	}
+	return conn.EventOpen.String() + "," + conn.EventClose.String() + "," + conn.EventFail.String()
 }
 
 func (o *selection) states() string {

@@ -19,11 +19,17 @@ type cell struct {
 	append  func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool)
 }
 
-// defaultCells is what fits a terminal of about 140 columns.
+// defaultCells is what fits a terminal of about 140 columns, of events 180.
 func defaultCells(list *column.List, cfg Config) []cell {
 	field := func(name string) cell {
 		c, _ := list.Find(name)
 		return newCell(c, cfg)
+	}
+	if cfg.Events {
+		return []cell{
+			field("ts"), field("event"), field("proto"), localCell(), remoteCell(), field("pid"), field("comm"), field("age_ms"),
+			field("rx_bytes"), field("tx_bytes"), field("connect_us"), field("syn_retries"), field("close_reason"), field("errno"), field("close_detail"),
+		}
 	}
 	return []cell{
 		field("ts"), field("proto"), field("state"), localCell(), remoteCell(), field("pid"), field("comm"),

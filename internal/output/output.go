@@ -37,6 +37,7 @@ type Config struct {
 	Fields []*column.Column // nil is the format's own choice
 	Style  column.Style     // text only
 	Local  *time.Location   // text only: the zone of the times; nil is UTC
+	Events bool             // text only: the rows are events, without Fields they say which and why
 	Append bool             // CSV only: what is written to has its header already
 }
 

@@ -16,6 +16,7 @@ type textWriter struct {
 	sink
 	cells   []cell
 	started bool
+	events  bool   // a line says itself what happened
 	raw     []byte // one value before escaping
 	value   []byte // one value before padding
 }
@@ -24,7 +25,7 @@ type textWriter struct {
 func newText(w io.Writer, list *column.List, cfg Config) *textWriter {
 	t := &textWriter{sink: sink{w: w}}
 	if cfg.Fields == nil {
-		t.cells = defaultCells(list, cfg)
+		t.cells, t.events = defaultCells(list, cfg), cfg.Events
 		return t
 	}
 	for _, c := range cfg.Fields {
@@ -82,7 +83,7 @@ func (w *textWriter) line(s *table.Snapshot, r *table.Row) {
 		}
 		w.put(i)
 	}
-	if r.Event == conn.EventClose || r.Event == conn.EventFail {
+	if !w.events && (r.Event == conn.EventClose || r.Event == conn.EventFail) {
 		w.buf = append(w.buf, " [CLOSED]"...)
 	}
 	if r.Partial {

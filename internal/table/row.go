@@ -23,5 +23,8 @@ type Row struct {
 // Full reports whether a listener takes no more connections (sk_acceptq_is_full).
 func (r *Row) Full() bool { return r.Has&conn.HasBacklog != 0 && r.Backlog > r.BacklogMax }
 
+// Overflows reports whether the socket's queue is full or dropped something in this tick.
+func (r *Row) Overflows() bool { return r.Full() || r.Dropped > 0 }
+
 // Rate is the sum of both directions in bytes per second.
 func (r *Row) Rate() uint64 { return r.RxRate + r.TxRate }

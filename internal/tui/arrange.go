@@ -49,9 +49,14 @@ func (m *Model) match(s *table.Snapshot) func(*table.Row) bool {
 		flags = m.cfg.Match(s)
 	}
 	if m.current == listeners {
-		return func(r *table.Row) bool { return r.Dir == conn.DirListen && flags(r) && filtered(r) }
+		return func(r *table.Row) bool { return waits(r) && flags(r) && filtered(r) }
 	}
 	return func(r *table.Row) bool { return flags(r) && filtered(r) }
+}
+
+// waits reports whether r is a listener, or a UDP socket that anybody may send to.
+func waits(r *table.Row) bool {
+	return r.Dir == conn.DirListen || r.Proto == conn.UDP && r.Has&(conn.HasBytes|conn.HasRaddr|conn.HasQueues) == conn.HasQueues
 }
 
 // ordering is the order of the rows of v.

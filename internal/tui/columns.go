@@ -134,7 +134,7 @@ func countStyle(c *column.Column, n int64) style {
 	switch {
 	case n == 0:
 		return dim
-	case c.Name == "drops" || c.Name == "lost_packets" || c.Name == "retrans_packets" || c.Name == "backlog":
+	case c.Name == "drops" || c.Name == "lost_packets" || c.Name == "retrans_packets" || c.Name == "backlog" || c.Name == "syn_retries" || c.Name == "send_errors":
 		return warning
 	}
 	return plain

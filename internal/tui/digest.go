@@ -20,6 +20,7 @@ type count struct {
 	states                [conn.NewSynRecv + 1]int
 	rxRate, txRate        uint64
 	opened, closed        uint64 // in this tick
+	alarm                 alarm
 }
 
 // event is a row as it was when it opened, closed or failed.
@@ -80,6 +81,9 @@ func (c *count) add(r *table.Row) {
 		return
 	case r.Event == conn.EventOpen:
 		c.opened++
+	}
+	if r.Overflows() {
+		c.alarm.add(r)
 	}
 	switch {
 	case r.Proto == conn.UDP:

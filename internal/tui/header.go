@@ -47,7 +47,8 @@ func (m *Model) drawHost(p *pen) {
 		if m.cfg.Replay {
 			up = ""
 		}
-		if p.width >= 60 && len(every)+len(up)+len(loss)+1 < p.left() {
+		warned := m.headerHeight() < 3 && m.drawAlarm(p, len(loss)+1)
+		if !warned && p.width >= 60 && len(every)+len(up)+len(loss)+1 < p.left() {
 			p.text(dim, every+up)
 		}
 	}
@@ -121,6 +122,7 @@ func (m *Model) lossText() string {
 // drawStates writes how many connections there are, by state.
 func (m *Model) drawStates(p *pen) {
 	t := m.tally
+	m.drawAlarm(p, 0)
 	p.text(strong, fmt.Sprintf(" %d", t.conns))
 	p.text(dim, " connections")
 	p.text(opened, fmt.Sprintf("  +%s/s", m.perSecond(t.opened)))

@@ -140,9 +140,11 @@ func rowMark(it *item, ascii bool) (string, style) {
 	case it.closed:
 		return "x ", closed
 	case it.row.Event == conn.EventFail:
-		return "!" + pin, closing
+		return "!" + pin, failure
 	case it.row.Event == conn.EventClose:
 		return "-" + pin, closing
+	case it.row.Overflows():
+		return "!" + pin, failure
 	case it.row.Event == conn.EventOpen:
 		return "+" + pin, opened
 	}

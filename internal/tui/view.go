@@ -56,9 +56,10 @@ func newViews() [viewCount]*view {
 		remotes: {name: "Remotes", sort: rate, group: "remote", columns: []string{"group", "conns", "process",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "age_ms", "graph"}},
 		listeners: {name: "Listeners", sort: sorting{"local", false}, columns: []string{"proto", "process", "local",
-			"backlog", "backlog_max", "drops", "user", "netns", "age_ms"}},
+			"backlog", "backlog_max", "drops", "accept_rate", "accept_p50_us", "accept_p99_us", "syn_queue", "listen_overflows", "syncookies_sent",
+			"recv_queue", "recv_buffer", "unit", "user", "netns", "age_ms"}},
 		events: {name: "Events", columns: []string{"ts", "event", "proto", "process", "local", "remote", "close_reason",
-			"age_ms", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets"}},
+			"errno", "age_ms", "rx_bytes", "tx_bytes", "connect_us", "syn_retries", "close_detail"}},
 		hosts: {name: "Hosts", sort: rate},
 	}
 	for _, v := range all {
