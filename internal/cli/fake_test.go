@@ -90,6 +90,12 @@ func openFake(cfg conn.Config) (cli.Collector, error) {
 		return fake{source: busy}, nil
 	case "loss":
 		return fake{source: replay(lossy())}, nil
+	case "faults":
+		all := samples()
+		for i, s := range all[1:] { // the slice of a collector is used again
+			s.Faults = []string{"owners of connections (read an iterator: input/output error)", "UDP flows\x1b[2J (EIO)"}[:1+i%2]
+		}
+		return fake{source: replay(all)}, nil
 	case "missing":
 		return fake{source: replay(samples()), missing: []string{"datagrams of QUIC\x1b[0m"}}, nil
 	}

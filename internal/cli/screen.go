@@ -195,7 +195,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	defer owners.Close()
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
 	cost := newCost()
-	ticks := 0
+	ticks, faults := 0, 0
 	for sample, err := range collector.Samples(ctx) {
 		if err != nil {
 			return errors.Join(outcome(err), detach(collector))
@@ -207,6 +207,10 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		remotes.Apply(sample)
 		rows.Apply(sample)
 		log.tick(rows)
+		if len(sample.Faults)+faults > 0 {
+			faults = len(sample.Faults)
+			frames.Missing(slices.Concat(collector.Missing(), sample.Faults))
+		}
 		f := tui.Frame{Snapshot: rows.Snapshot(), Log: log.mark()}
 		past.keep(sample, f.Snapshot.Len())
 		cost.fill(&f)

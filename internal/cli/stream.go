@@ -27,11 +27,13 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 	defer owners.Close()
 	// A connection that closed and the one that took its place are rows for a tick.
 	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
+	faults := faultReport{stderr: loss.stderr}
 	ticks := 0
 	for sample, err := range source(ctx) {
 		if err != nil {
 			return err
 		}
+		faults.tick(sample.Faults)
 		owners.Apply(sample)
 		remotes.Apply(sample)
 		rows.Apply(sample)

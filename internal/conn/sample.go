@@ -25,6 +25,7 @@ type Sample struct {
 	Gone      []ID            // rows that end without a connection ending: time-wait and syn-recv sockets
 	DNS       []DNSMessage    // sent and received since the last sample, a query before its answer
 	Loss      Loss
+	Faults    []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
 	Totals    []OwnerTotal // what Loss hides, summed by owner since tcptop started
 	Last      bool         // the source ends after this sample
 	Reset     bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap

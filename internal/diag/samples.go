@@ -60,7 +60,7 @@ func (s *sampler) begin(mono int64, at time.Time) {
 	s.round++
 	s.out.Time, s.out.Mono = at.UTC(), mono
 	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
-	s.moved = s.moved[:0]
+	s.moved, s.out.Faults = s.moved[:0], s.out.Faults[:0]
 	s.full = [2]int{0, s.full[0]}
 }
 

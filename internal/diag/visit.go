@@ -42,6 +42,9 @@ func (s *sampler) visit(sp *space) error {
 	s.settle(l, sp)
 	if !whole {
 		s.out.Loss.Stale++
+		if !errors.Is(s.spaces.err, errInterrupted) {
+			s.out.Faults = append(s.out.Faults, fmt.Sprintf("the sockets of network namespace %d (%v)", sp.inode, s.spaces.err))
+		}
 		if s.round == 1 && sp.path == "" {
 			return fmt.Errorf("list the sockets of this host: %w", s.spaces.err)
 		}

@@ -87,3 +87,49 @@ func TestSmallBuffer(t *testing.T) {
 		t.Errorf("%d listeners are missing; the buffer has %d bytes; lost %+v", len(ports), len(d.buf), s.out.Loss)
 	}
 }
+
+// TestSpaceGoes visits namespaces that went since they were found: their rows stay until
+// the next search, and what took over the way into one is not taken for it.
+func TestSpaceGoes(t *testing.T) {
+	d, err := Open(conn.Config{TCP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, path := range []string{"/proc/999999999/ns/net", "/run/netns/no-such-namespace", "/proc/self/ns/net", "/proc/self/comm"} {
+		s := &sampler{Diag: d, spaces: newSpaces()}
+		sp := newSpace(4711, path)
+		sp.rows = append(sp.rows, row{Conn: conn.Conn{ID: conn.ID{Cookie: 1}, State: conn.Established}})
+		s.begin(monotonic(), s.out.Time)
+		if err := s.visit(sp); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if len(s.out.Closed)+len(s.out.Faults) > 0 || s.out.Loss != (conn.Loss{}) || len(sp.rows) != 1 {
+			t.Errorf("%s: closed %v, faults %q, %d rows", path, s.out.Closed, s.out.Faults, len(sp.rows))
+		}
+	}
+}
+
+// TestDumpFails has our own namespace's dump fail: in the first tick that is the end, later
+// a mark.
+func TestDumpFails(t *testing.T) {
+	for round, ends := range map[uint32]bool{0: true, 1: false} {
+		d, err := Open(conn.Config{TCP: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &sampler{Diag: d, spaces: newSpaces(), round: round}
+		s.begin(monotonic(), s.out.Time)
+		if err := d.own.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		err = s.visit(s.spaces.all[0])
+		if (err != nil) != ends || len(s.out.Faults) != 1 || s.out.Loss != (conn.Loss{Stale: 1}) {
+			t.Errorf("round %d: error %v, faults %q, lost %+v", round+1, err, s.out.Faults, s.out.Loss)
+		}
+		d.own.conn = nil
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

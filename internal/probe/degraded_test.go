@@ -156,6 +156,7 @@ func TestMissedEnds(t *testing.T) {
 	for _, c := range pairs {
 		slots = append(slots, slotOf(t, p, c.out.cookie), slotOf(t, p, c.in.cookie))
 	}
+	l.expectFaults()
 	for _, s := range p.sets {
 		for _, hook := range s.links {
 			if _, pass := hook.(*link.Iter); !pass {

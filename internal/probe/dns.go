@@ -75,17 +75,16 @@ func (q *dnsQueue) take() ([]conn.DNSMessage, uint64, error) {
 	if q == nil {
 		return nil, 0, nil
 	}
+	var errs []error
 	for _, d := range q.sources {
-		if err := d.empty(); err != nil {
-			return nil, 0, err
-		}
+		errs = append(errs, d.empty())
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	came := q.queue
 	q.queue = nil
 	slices.SortStableFunc(came, func(a, b conn.DNSMessage) int { return cmp.Compare(a.Time, b.Time) })
-	return came, q.lost, nil
+	return came, q.lost, errors.Join(errs...)
 }
 
 func (q *dnsQueue) Close() error {

@@ -214,6 +214,13 @@ func (v *inventory) eachMini(use func(*tcptopMini)) error {
 	if err != nil {
 		return err
 	}
+	return v.visit(all, use)
+}
+
+// visit runs the iterator in namespaces that were there a moment ago. One that can't be
+// visited does not keep it from the others.
+func (v *inventory) visit(all map[uint64]string, use func(*tcptopMini)) error {
+	var failed error
 	for _, path := range all {
 		err := each(v.tcp, path, v.buf, int(unsafe.Sizeof(tcptopMini{})), func(rec []byte) {
 			use((*tcptopMini)(unsafe.Pointer(unsafe.SliceData(rec))))
@@ -224,10 +231,10 @@ func (v *inventory) eachMini(use func(*tcptopMini)) error {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
 			// the namespace went while it was looked at
 		case err != nil:
-			return err
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
 
 func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,8 @@ type live struct {
 	flows  map[flowID]conn.Conn
 	closed map[uint64]conn.Conn
 	loss   conn.Loss
+	faults []string // of the newest sample
+	faulty bool     // faults are what the test is about
 	ticks  int
 	err    error
 }
@@ -136,7 +139,10 @@ func (l *live) take(s *conn.Sample) {
 	for _, c := range s.Closed {
 		l.closed[c.ID.Cookie] = c
 	}
-	l.loss = s.Loss
+	l.loss, l.faults = s.Loss, slices.Clone(s.Faults)
+	if len(l.faults) > 0 && !l.faulty {
+		l.t.Errorf("tick %d: %q", l.ticks, l.faults)
+	}
 	l.ticks++
 }
 

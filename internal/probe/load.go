@@ -30,6 +30,7 @@ func newObject(spec *ebpf.CollectionSpec) (*object, error) {
 type set struct {
 	programs map[string]*ebpf.Program
 	links    []link.Link
+	hooks    []hook                // of links
 	iters    map[string]*link.Iter // those of links that are iterators, by program
 }
 
@@ -41,7 +42,7 @@ func (s *set) Close() error {
 	for _, p := range s.programs {
 		errs = append(errs, p.Close())
 	}
-	s.links, s.iters, s.programs = nil, nil, nil
+	s.links, s.hooks, s.iters, s.programs = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -52,7 +53,7 @@ func (s *set) skipped() (sum uint64, _ error) {
 	for name, p := range s.programs {
 		stats, err := p.Stats()
 		if err != nil {
-			return 0, fmt.Errorf("statistics of %s: %w", name, err)
+			return sum, fmt.Errorf("statistics of %s: %w", name, err)
 		}
 		sum += stats.RecursionMisses
 	}
@@ -81,7 +82,7 @@ func (o *object) start(hooks ...hook) (_ *set, err error) {
 		if l == nil {
 			continue
 		}
-		s.links = append(s.links, l)
+		s.links, s.hooks = append(s.links, l), append(s.hooks, h)
 		if it, ok := l.(*link.Iter); ok {
 			s.iters[h.program] = it
 		}

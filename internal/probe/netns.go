@@ -45,7 +45,7 @@ func namespaces(threads bool) (map[uint64]string, error) {
 	for _, path := range mountedNamespaces() {
 		add(path)
 	}
-	if own, err := namespaceInode("/proc/self/ns/net"); err == nil {
+	if own, err := namespaceInode("/proc/thread-self/ns/net"); err == nil {
 		found[own] = ""
 	}
 	return found, nil

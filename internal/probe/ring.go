@@ -113,9 +113,7 @@ func (r *ring) takeCgroups(dst []conn.Cgroup) []conn.Cgroup {
 // take empties the kernel's ring, appends the connections that ended since the last
 // call to dst, and says how many rows were lost here so far.
 func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
-	if err := r.empty(); err != nil {
-		return dst, 0, err
-	}
+	err := r.empty()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	dst = append(dst, r.queue...)
@@ -123,7 +121,7 @@ func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
 	if cap(r.queue) > 4096 && len(dst) < cap(r.queue)/8 {
 		r.queue = nil // a storm is over: its memory goes back
 	}
-	return dst, r.lost, r.err
+	return dst, r.lost, err
 }
 
 // ownTotals appends what was lost here, by owner.

@@ -25,6 +25,8 @@ type sampler struct {
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
 	count   int64             // monotonic ns at which skipped events are counted again
+	lost    []string          // hooks that were found detached then
+	began   bool              // a sample was taken
 }
 
 // skippedEvery is how often the kernel's statistics are asked for, a call per program.
@@ -40,10 +42,7 @@ func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 	return func(yield func(*conn.Sample, error) bool) {
 		s := &sampler{Probe: p, unowned: map[uint32]uint64{}}
 		s.out.Host, s.out.Origin = p.cfg.Host, conn.FromBPF
-		if err := s.first(); err != nil {
-			yield(nil, err)
-			return
-		}
+		s.fault(ownersPass.what, s.first())
 		s.Run(ctx, &s.out, s.take)(yield)
 	}
 }
@@ -58,13 +57,14 @@ func (s *sampler) first() error {
 }
 
 // takeInventory looks for what no hook tells, as often as its cost allows.
-func (s *sampler) takeInventory(now int64) (err error) {
+func (s *sampler) takeInventory(now int64) {
 	if !s.inv.tcpDue(now) {
-		return nil
+		return
 	}
+	var err error
 	s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
 	s.inv.restUntil(now, s.Interval())
-	return err
+	s.fault(tcpPass.what, err)
 }
 
 func (s *sampler) take() error {
@@ -72,56 +72,51 @@ func (s *sampler) take() error {
 	mono := monotonic()
 	s.out.Time, s.out.Mono = now.UTC(), mono
 	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
+	if s.began {
+		s.out.Faults = s.out.Faults[:0] // the first has those of its preparation
+	}
 	if s.cfg.TCP {
 		if err := s.takeTCP(mono); err != nil {
 			return err
 		}
-	} else if err := s.ring.empty(); err != nil {
-		return err
+	} else {
+		s.fault("new cgroups", s.ring.empty())
 	}
 	s.out.Cgroups = s.ring.takeCgroups(s.out.Cgroups[:0])
 	if s.cfg.UDP {
 		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
-		if err := s.flows.age(used); err != nil {
-			return err
-		}
+		s.fault(ageFlows.what, s.flows.age(used))
 		var err error
 		s.out.Conns, s.out.Closed, err = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
-		if err != nil {
-			return err
-		}
+		s.fault(ageFlows.what, err)
 		if !s.cfg.TCP && s.inv.checkDue(mono) { // else it was done with TCP's
-			if err := s.inv.runOwners(s.slots, nil); err != nil {
-				return err
-			}
+			s.fault(ownersPass.what, s.inv.runOwners(s.slots, nil))
 		}
-		if s.out.Conns, s.out.Closed, err = s.socks.take(s.out.Conns, s.out.Closed); err != nil {
-			return err
-		}
+		s.out.Conns, s.out.Closed, err = s.socks.take(s.out.Conns, s.out.Closed)
+		s.fault("datagrams that UDP sockets dropped", err)
 	}
 	var err error
-	if s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take(); err != nil {
-		return err
-	}
-	return s.loss()
+	s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take()
+	s.fault("the names that this host asks the DNS for", err)
+	s.loss()
+	s.began = true
+	return nil
 }
 
-func (s *sampler) takeTCP(now int64) (err error) {
+// takeTCP fails where the first sweep does, without which there is nothing.
+func (s *sampler) takeTCP(now int64) error {
 	if s.inv.round == 0 { // the first sweep reads what it finds
-		if err := s.takeInventory(now); err != nil {
-			return err
-		}
+		s.takeInventory(now)
 	}
 	changed, err := s.slots.sweep()
-	if err != nil {
+	if err != nil && !s.began {
 		return err
 	}
+	s.fault(tcpTier.hooks[0].what, err)
 	spaces := s.listens.look(s.inv.spaces)
 	searched := s.inv.owners == nil // nobody will be found
 	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
-		if err := s.inv.runOwners(s.slots, nil); err != nil {
-			return err
-		}
+		s.fault(ownersPass.what, s.inv.runOwners(s.slots, nil))
 		searched = true
 		s.rest = min(max(2*s.rest, s.Interval()), maxRest)
 		s.again = now + int64(s.rest)
@@ -138,15 +133,14 @@ func (s *sampler) takeTCP(now int64) (err error) {
 	}
 	var full uint64
 	s.out.Closed, full, err = s.ring.take(s.out.Closed)
+	s.fault("connections that ended", err)
 	s.out.Loss.QueueFull = full
 	s.listens.closed(s.out.Closed)
 	for i := range s.out.Closed {
 		s.inv.leave(&s.out.Closed[i], len(s.slots.hot))
 	}
-	if err != nil {
-		return err
-	}
-	return s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
+	s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
+	return nil
 }
 
 // ownersWanted reports whether a connection waits for its owner: one that moved, or
@@ -216,7 +210,7 @@ func (s *sampler) takeFound() {
 }
 
 // loss brings the counters of what was not seen up to date.
-func (s *sampler) loss() error {
+func (s *sampler) loss() {
 	n := s.slots.counters
 	l := &s.out.Loss
 	l.TableFull = atomic.LoadUint64(&n.TableFull)
@@ -228,13 +222,16 @@ func (s *sampler) loss() error {
 	if s.out.Mono >= s.count || s.out.Last {
 		s.count = s.out.Mono + skippedEvery
 		skipped, err := s.Skipped()
-		if err != nil {
-			return err
+		l.Skipped = max(l.Skipped, skipped)
+		s.fault("events that found no hook", err)
+		s.lost = s.lost[:0]
+		for _, set := range s.sets {
+			s.lost = append(s.lost, set.lost()...)
 		}
-		l.Skipped = skipped
 	}
+	s.out.Faults = append(s.out.Faults, s.lost...)
 	if l.RingFull == 0 && l.QueueFull == 0 {
-		return nil
+		return
 	}
 	s.out.Totals = s.ring.ownTotals(s.out.Totals[:0])
 	var key tcptopOwnerKey
@@ -246,7 +243,7 @@ func (s *sampler) loss() error {
 			Conns: sum.Conns, TxBytes: sum.TxBytes, RxBytes: sum.RxBytes,
 		})
 	}
-	return ignoreChanged(it)
+	s.fault("sums by owner of what found no room", ignoreChanged(it))
 }
 
 // ignoreChanged drops the error of an iteration that a concurrent insert disturbed:

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -84,24 +85,25 @@ func (t *slotTable) Close() error {
 }
 
 // sweep copies what moved since the last one and returns the numbers of those
-// slots, which are valid until the next sweep.
-func (t *slotTable) sweep() ([]uint32, error) {
+// slots, which are valid until the next sweep; also where it failed midway.
+func (t *slotTable) sweep() (changed []uint32, err error) {
 	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
 	args := tcptopSweepArgs{}
 	var gone uint64
 	for args.Start = 0; uint64(args.Start) < used; args.Start += sweepChunk {
 		args.N = uint32(min(sweepChunk, used-uint64(args.Start)))
-		if err := runSweep(t.prog, &args); err != nil {
-			return nil, fmt.Errorf("sweep the slot table: %w", err)
+		if err = runSweep(t.prog, &args); err != nil {
+			err = fmt.Errorf("sweep the slot table: %w", err)
+			break
 		}
 		t.stale += uint64(args.Stale)
 		gone += uint64(args.Gone)
 	}
-	changed := t.changed[:args.Changed]
+	changed = t.changed[:args.Changed]
 	if gone == 0 {
-		return changed, nil
+		return changed, err
 	}
-	return changed, t.release(changed)
+	return changed, errors.Join(err, t.release(changed))
 }
 
 // release gives the slots back that the sweep has given up.
