@@ -11,14 +11,17 @@ import (
 	"tcptop/internal/names"
 )
 
-// remotes names remote addresses; nil, which names none, with -N. Without a reverse
-// nobody is asked: no packet leaves the host.
+// remotes names remote addresses; with -N it tells their networks alone. Without a
+// reverse nobody is asked: no packet leaves the host.
 func (p *plan) remotes(reverse *names.Reverse) *names.Namer {
-	if p.numeric {
-		return nil
-	}
 	cfg := p.env.Remotes
-	cfg.Reverse = reverse
+	switch {
+	case p.numeric && p.networks == nil:
+		return nil
+	case p.numeric:
+		cfg = names.Config{}
+	}
+	cfg.Reverse, cfg.Networks = reverse, p.networks
 	return names.New(cfg)
 }
 

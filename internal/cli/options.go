@@ -22,6 +22,7 @@ type options struct {
 	top        positive
 	units      choice
 	numeric    bool
+	mmdb       []string
 	selection  selection
 	backend    choice
 	udpTimeout seconds
@@ -99,6 +100,7 @@ func (o *options) collectorFlags() *pflag.FlagSet {
 	f.Var(&o.backend, "backend", "`how` to measure: auto, bpf or diag")
 	f.Var(&o.udpTimeout, "udp-timeout", "UDP flows idle for this `time` disappear")
 	f.Uint32Var(&o.maxConns, "max-conns", 0, "room for `n` connections (0: by memory)")
+	f.StringArrayVar(&o.mmdb, "mmdb", nil, "networks and countries of remote addresses from MaxMind `file`, each such flag adding one")
 	f.BoolVar(&o.debug, "debug", false, "print what the kernel says to programs that it refuses")
 	return f
 }

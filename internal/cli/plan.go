@@ -13,6 +13,7 @@ import (
 	"tcptop/internal/conn"
 	"tcptop/internal/filter"
 	"tcptop/internal/logfile"
+	"tcptop/internal/names"
 	"tcptop/internal/output"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
@@ -38,6 +39,8 @@ type plan struct {
 	look    tui.Config    // what the flags say of the screen
 	noColor bool
 	numeric bool
+
+	networks *names.Networks // that the command line names; nil is none
 	// running is the screen's collector once it is open.
 	running atomic.Pointer[Collector]
 }
@@ -79,6 +82,9 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		MaxConns:   int(o.maxConns),
 		UDPTimeout: time.Duration(o.udpTimeout),
 		Host:       env.Host,
+	}
+	if p.networks, err = names.OpenNetworks(o.mmdb); err != nil {
+		return nil, usagef("", "--mmdb: %v", err)
 	}
 	if p.look, err = o.screenFlags(env, given, args); err != nil {
 		return nil, err

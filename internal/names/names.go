@@ -17,6 +17,8 @@ type Config struct {
 	Hosts   string   // path of a file as hosts(5) describes it; "" is none
 	NetNS   uint32   // inode of the network namespace that it speaks of
 	Reverse *Reverse // nil asks nobody
+
+	Networks *Networks // what files say of networks; nil is none
 }
 
 // Namer fills samples. Make one with New.
@@ -25,6 +27,7 @@ type Namer struct {
 	hosts   hosts
 	listed  map[conn.Addr]*conn.Remote // what the file says
 	reverse *Reverse
+	nets    *Networks
 	others  recent[conn.Addr, *conn.Remote]
 	news    []conn.RemoteChange
 }
@@ -32,7 +35,7 @@ type Namer struct {
 // New returns a Namer that knows no names yet.
 func New(cfg Config) *Namer {
 	return &Namer{
-		dns: newDNS(), hosts: hosts{path: cfg.Hosts, netns: cfg.NetNS}, reverse: cfg.Reverse,
+		dns: newDNS(), hosts: hosts{path: cfg.Hosts, netns: cfg.NetNS}, reverse: cfg.Reverse, nets: cfg.Networks,
 		others: newRecent[conn.Addr, *conn.Remote](maxOthers),
 	}
 }
@@ -71,8 +74,8 @@ func (n *Namer) hear(m *conn.DNSMessage) {
 	if !ok {
 		return
 	}
-	remote := &conn.Remote{Name: a.name, Source: conn.NameDNS}
 	for _, addr := range a.addrs {
+		remote := n.remote(addr, a.name, conn.NameDNS)
 		n.dns.learn(place{by.netns, addr}, remote, &by, m.Time, a.ttl)
 	}
 }
@@ -81,15 +84,15 @@ func (n *Namer) hear(m *conn.DNSMessage) {
 func (n *Namer) list() {
 	n.listed = make(map[conn.Addr]*conn.Remote, len(n.hosts.names))
 	for addr, name := range n.hosts.names {
-		n.listed[addr] = &conn.Remote{Name: name, Source: conn.NameHosts}
+		n.listed[addr] = n.remote(addr, name, conn.NameHosts)
 	}
 }
 
 // rename takes over what reverse look-ups have found.
 func (n *Namer) rename(all []found) {
 	for _, f := range all {
-		is := &conn.Remote{Name: f.name, Source: conn.NamePTR}
-		if was, ok := n.others.get(f.addr); ok {
+		is := n.remote(f.addr, f.name, conn.NamePTR)
+		if was, ok := n.others.get(f.addr); ok && was != nil {
 			n.news = append(n.news, conn.RemoteChange{Was: was, Is: is})
 		}
 		n.others.put(f.addr, is)
@@ -106,7 +109,7 @@ func (n *Namer) fill(c *conn.Conn) {
 	if c.NetNS == n.hosts.netns {
 		c.Remote = n.listed[c.Raddr]
 	}
-	if c.Remote == nil && n.reverse != nil {
+	if c.Remote == nil && (n.reverse != nil || n.nets != nil) {
 		c.Remote = n.other(c.Raddr)
 	}
 }
@@ -116,8 +119,18 @@ func (n *Namer) fill(c *conn.Conn) {
 func (n *Namer) other(a conn.Addr) *conn.Remote {
 	r, ok := n.others.get(a)
 	if !ok {
-		r = new(conn.Remote)
+		r = n.remote(a, "", 0)
+		if n.reverse == nil && *r == (conn.Remote{}) {
+			r = nil // and never will be more
+		}
 		n.others.put(a, r)
 	}
+	return r
+}
+
+// remote is a Remote of that name, with what is known of its network.
+func (n *Namer) remote(a conn.Addr, name string, source conn.NameSource) *conn.Remote {
+	r := &conn.Remote{Name: name, Source: source}
+	n.nets.describe(r, a)
 	return r
 }
