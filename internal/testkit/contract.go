@@ -55,6 +55,24 @@ func CheckSource(t testing.TB, source conn.Source, ticks int, traffic func()) {
 	}
 }
 
+// CheckReplay holds a source that ends by itself, such as a recording, to the same.
+func CheckReplay(t testing.TB, source conn.Source) {
+	t.Helper()
+	c := &contract{t: t, live: map[conn.ID]conn.Conn{}, closed: map[conn.ID]bool{}}
+	for s, err := range source(context.Background()) {
+		if err != nil {
+			t.Fatalf("sample %d: %v", c.samples, err)
+		}
+		if s.Reset != (c.samples == 0) {
+			t.Errorf("sample %d: reset is %v", c.samples, s.Reset)
+		}
+		c.check(s, s.Last)
+	}
+	if !c.last {
+		t.Errorf("the recording ended after %d samples without a last one", c.samples)
+	}
+}
+
 // contract is what a source has said so far.
 type contract struct {
 	t       testing.TB

@@ -10,7 +10,7 @@ import (
 )
 
 // TestContract holds every collector to what a conn.Source promises, beside all kinds
-// of traffic.
+// of traffic, and a recording of it, which must give the same snapshots.
 func TestContract(t *testing.T) {
 	traffic := func(t *testing.T) func() {
 		ns := testkit.NetNS(t)
@@ -25,13 +25,17 @@ func TestContract(t *testing.T) {
 	}
 	t.Run("diag", func(t *testing.T) {
 		testkit.Root(t)
-		testkit.CheckSource(t, openDiag(t, conn.Config{}).Samples, 5, traffic(t))
+		tape := newTape(t)
+		testkit.CheckSource(t, tape.record(openDiag(t, conn.Config{}).Samples), 5, traffic(t))
+		tape.checkReplay()
 	})
 	t.Run("bpf", func(t *testing.T) {
 		testkit.Kernel(t)
 		p, err := probe.Open(conn.Config{TCP: true, UDP: true, Interval: tick})
 		must(t, err)
-		testkit.CheckSource(t, p.Samples, 5, traffic(t))
+		tape := newTape(t)
+		testkit.CheckSource(t, tape.record(p.Samples), 5, traffic(t))
 		must(t, p.Close())
+		tape.checkReplay()
 	})
 }
