@@ -33,6 +33,7 @@ func Live(version string) Env {
 		UserID:       lookupUserID,
 		NetNS:        namedNetNS,
 	}
+	env.Names.Containers = watchContainers(env.Environ)
 	// Without them only a hint and a field are poorer.
 	env.Executable, _ = os.Executable()
 	env.Host, _ = os.Hostname()

@@ -132,6 +132,15 @@ type Container struct {
 	Cgroup    string // path, where the runtime tells and the id is not in it
 }
 
+// ContainerFeed is how whoever asks container runtimes tells what they say. Its
+// functions may be called from any goroutine.
+type ContainerFeed struct {
+	Wanted <-chan struct{} // closed once there is a container that has no name yet
+	Found  func(Container)
+	Listed func() // those that were there have been told of
+	Failed func() // a runtime did not answer; it is asked again
+}
+
 // Process is what /proc says of an owner. Many connections share one Process;
 // it is never changed once published.
 type Process struct {

@@ -28,7 +28,7 @@ type clerk struct {
 	todo    errands
 	results findings
 	busy    bool
-	refused uint64 // errands and containers that a full list had no room for
+	refused uint64 // errands and containers that a full list had no room for, runtimes that failed
 }
 
 // errands are what is wanted.
@@ -124,6 +124,13 @@ func (k *clerk) found(c conn.Container) {
 		return
 	}
 	k.results.boxes = append(k.results.boxes, c)
+}
+
+// failed counts a runtime that did not answer.
+func (k *clerk) failed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refused++
 }
 
 // take returns what was found since the last call, and how much was refused in all.

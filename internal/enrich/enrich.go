@@ -36,9 +36,8 @@ type Config struct {
 	// LookupUser returns the name of a user id, "" where it has none; nil is
 	// LookupUser of this package.
 	LookupUser func(uid uint32) string
-	// Containers tells of containers, from several goroutines if it likes, until ctx
-	// ends; it calls listed once it has told of those that were there. nil is nobody.
-	Containers func(ctx context.Context, found func(conn.Container), listed func())
+	// Containers tells of containers until ctx ends; nil is nobody.
+	Containers func(ctx context.Context, feed conn.ContainerFeed)
 	Proc       string // where procfs is mounted; "" is /proc
 	NetNS      string // where ip-netns(8) keeps names; "" is /run/netns
 }
@@ -59,7 +58,9 @@ type Enricher struct {
 	clerk    *clerk
 	stop     context.CancelFunc
 	watching sync.WaitGroup
-	listed   chan struct{} // closed
+	feed     func(ctx context.Context, feed conn.ContainerFeed)
+	wanted   chan struct{} // closed once a container has no name
+	listed   chan struct{} // closed once those that were there are known
 
 	guesses  []*entry            // by place in the sample: where all move, each has what it had
 	at       int                 // place in the sample
@@ -99,33 +100,45 @@ func New(cfg Config) *Enricher {
 		spaces:  make(map[uint32]*space),
 		cgroups: openCgroups(cfg.Proc),
 		own:     ownSpaces(cfg.Proc),
+		feed:    cfg.Containers,
+		wanted:  make(chan struct{}),
 		listed:  make(chan struct{}),
 		changed: make(map[uint32]struct{}),
 		strange: true,
 	}
 	e.clerk = newClerk(&e.cgroups, cfg.Proc, cfg.NetNS)
-	e.watch(cfg.Containers)
 	return e
 }
 
 // watch lets runtimes tell of containers.
-func (e *Enricher) watch(containers func(context.Context, func(conn.Container), func())) {
-	ctx, stop := context.WithCancel(context.Background())
-	e.stop = stop
+func (e *Enricher) watch() {
 	listed := sync.OnceFunc(func() { close(e.listed) })
-	if containers == nil {
+	if e.feed == nil {
 		listed()
 		return
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
 	e.watching.Go(func() {
 		defer listed()
-		containers(ctx, e.clerk.found, listed)
+		e.feed(ctx, conn.ContainerFeed{Wanted: e.wanted, Found: e.clerk.found, Listed: listed, Failed: e.clerk.failed})
 	})
+}
+
+// want says that a container has no name.
+func (e *Enricher) want() {
+	select {
+	case <-e.wanted:
+	default:
+		close(e.wanted)
+	}
 }
 
 // Close ends what goes on in the background. Places that were given out stay.
 func (e *Enricher) Close() error {
-	e.stop()
+	if e.stop != nil {
+		e.stop()
+	}
 	e.watching.Wait()
 	e.clerk.close()
 	return e.cgroups.close()
@@ -152,6 +165,7 @@ func (e *Enricher) Apply(s *conn.Sample) {
 	e.each(s)
 	if !e.started {
 		e.started = true
+		e.watch()
 		e.awaitFirst()
 		e.catchUp(s)
 	}

@@ -44,11 +44,11 @@ func stampOf(dir string) int64 {
 	return st.Mtim.Nano()
 }
 
-// ownSpaces are the inodes of the host's network namespace and of ours, which are no
+// ownSpaces are the inodes of the host's network namespace and of our thread's, which are no
 // container's.
 func ownSpaces(proc string) map[uint32]bool {
 	own := make(map[uint32]bool)
-	for _, pid := range []string{"1", "self"} {
+	for _, pid := range []string{"1", "thread-self"} {
 		var st unix.Stat_t
 		if unix.Stat(filepath.Join(proc, pid, "ns/net"), &st) == nil {
 			own[uint32(st.Ino)] = true

@@ -21,7 +21,7 @@ const boxID = "4c0f5a1d2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6"
 type host struct {
 	t          testing.TB
 	dir        string
-	containers func(context.Context, func(conn.Container), func())
+	containers func(context.Context, conn.ContainerFeed)
 }
 
 // newHost has a cgroup2 hierarchy, and one of v1 if legacy is set.
@@ -32,7 +32,7 @@ func newHost(t testing.TB, legacy bool) *host {
 		mounts += "31 1 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
 	}
 	h.write("proc/self/mountinfo", mounts)
-	h.write("proc/self/ns/net", "")
+	h.write("proc/thread-self/ns/net", "")
 	h.write("run/init", "") // the directory
 	h.inode("cg/")
 	return h
@@ -113,11 +113,8 @@ func settled(t *testing.T, e *Enricher, rows []conn.Conn, want ...conn.Place) {
 		if limit--; limit == 0 {
 			t.Fatalf("places (-want +got)\n%s", diff)
 		}
-		select { // the clerk is at work, or has nothing to do
-		case <-e.clerk.rested:
-		case <-t.Context().Done():
-		}
 		nudge(e.clerk.wake)
+		<-e.clerk.rested
 	}
 }
 
@@ -128,9 +125,9 @@ func TestFirstTickIsWhole(t *testing.T) {
 	unit := h.cgroup("/system.slice/nginx.service")
 	box := h.cgroup("/docker/" + boxID + "/deeper")
 	blue := h.write("run/blue", "")
-	h.containers = func(_ context.Context, found func(conn.Container), listed func()) {
-		found(conn.Container{ID: boxID, Name: "web", Image: "nginx:1"})
-		listed()
+	h.containers = func(_ context.Context, f conn.ContainerFeed) {
+		f.Found(conn.Container{ID: boxID, Name: "web", Image: "nginx:1"})
+		f.Listed()
 	}
 	s := &conn.Sample{Conns: []conn.Conn{row(1, unit, blue), row(2, box, 0), row(3, h.inode("cg/"), 0), row(4, 1<<40, 0)}}
 	h.enricher().Apply(s)
@@ -160,9 +157,9 @@ func TestMadeAndGone(t *testing.T) {
 func TestNamedLater(t *testing.T) {
 	h := newHost(t, false)
 	tell := make(chan func(conn.Container), 1)
-	h.containers = func(_ context.Context, found func(conn.Container), listed func()) {
-		listed()
-		tell <- found
+	h.containers = func(_ context.Context, f conn.ContainerFeed) {
+		f.Listed()
+		tell <- f.Found
 	}
 	e := h.enricher()
 	box, space := h.cgroup("/docker/"+boxID), h.write("run-not/x", "")
@@ -214,19 +211,19 @@ func (h *host) process(pid int, start uint64, cgroup string) {
 
 func TestNetNSNames(t *testing.T) {
 	h := newHost(t, false)
-	own := h.inode("proc/self/ns/net")
+	own := h.inode("proc/thread-self/ns/net")
 	blue, made, pod, two, shared := h.write("run/blue", ""), h.write("run/cni-8f2d", ""), h.write("x/pod", ""), h.write("x/two", ""), h.write("x/shared", "")
 	id := func(n int) string { return fmt.Sprintf("%064x", n) }
 	box := func(n int) uint64 { return h.cgroup("/docker/" + id(n)) }
-	h.containers = func(_ context.Context, found func(conn.Container), listed func()) {
+	h.containers = func(_ context.Context, f conn.ContainerFeed) {
 		for n, pod := range map[int]string{1: "", 2: "web-0", 3: "web-0", 4: "", 5: ""} {
 			c := conn.Container{ID: id(n), Name: fmt.Sprint("c", n), Pod: pod}
 			if pod != "" {
 				c.PodUID = "uid-" + pod
 			}
-			found(c)
+			f.Found(c)
 		}
-		listed()
+		f.Listed()
 	}
 	s := &conn.Sample{Conns: []conn.Conn{
 		row(1, box(1), blue), row(2, box(1), own), row(3, box(2), pod), row(4, box(3), pod), row(5, box(1), made),
@@ -256,10 +253,10 @@ func TestNetNSLater(t *testing.T) {
 // containerd's own containers have any name, and a cgroup that their runtime tells.
 func TestContainerByPath(t *testing.T) {
 	h := newHost(t, false)
-	h.containers = func(_ context.Context, found func(conn.Container), listed func()) {
-		found(conn.Container{ID: "web", Name: "web", Cgroup: "/default/web"})
-		found(conn.Container{ID: boxID, Name: "other", PodUID: "8f2d3c1a-5b6e-4f70-8192-a3b4c5d6e7f8", Pod: "p", Namespace: "n"})
-		listed()
+	h.containers = func(_ context.Context, f conn.ContainerFeed) {
+		f.Found(conn.Container{ID: "web", Name: "web", Cgroup: "/default/web"})
+		f.Found(conn.Container{ID: boxID, Name: "other", PodUID: "8f2d3c1a-5b6e-4f70-8192-a3b4c5d6e7f8", Pod: "p", Namespace: "n"})
+		f.Listed()
 	}
 	settled(t, h.enricher(), []conn.Conn{row(1, h.cgroup("/default/web/nested"), 0), row(2, h.cgroup("/default/webb"), 0),
 		row(3, h.cgroup("/kubepods/pod8f2d3c1a-5b6e-4f70-8192-a3b4c5d6e7f8"), 0)},

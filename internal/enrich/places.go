@@ -134,6 +134,8 @@ func (e *Enricher) name(s *spot) {
 	s.box = conn.Container{}
 	if c := e.boxes.find(s); c != nil {
 		s.box = *c
+	} else if s.loc.ID != "" && s.loc.Name == "" {
+		e.want()
 	}
 }
 

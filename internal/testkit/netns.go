@@ -122,3 +122,6 @@ func inode(f *os.File) (uint64, error) {
 	}
 	return st.Ino, nil
 }
+
+// Path returns where other processes find the namespace while the test runs.
+func (ns *NS) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.file.Fd()) }

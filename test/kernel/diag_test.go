@@ -9,6 +9,7 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/diag"
+	"tcptop/internal/enrich"
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
 )
@@ -38,7 +39,7 @@ func openDiag(t testing.TB, cfg conn.Config) *diag.Diag {
 // watchDiag is watch for the sock_diag collector.
 func watchDiag(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
-	return watchSource(t, openDiag(t, cfg).Samples, cfg)
+	return watchSource(t, openDiag(t, cfg).Samples, cfg, enrich.Config{})
 }
 
 // TestDiagBulk watches 200 connections of all kinds and families that live longer than

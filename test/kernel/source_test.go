@@ -66,6 +66,12 @@ type watcher struct {
 // unless cfg says which; no interval is the shortest.
 func watch(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
+	return watchNamed(t, cfg, enrich.Config{})
+}
+
+// watchNamed is watch with names from where c says.
+func watchNamed(t testing.TB, cfg conn.Config, c enrich.Config) *watcher {
+	t.Helper()
 	testkit.Kernel(t)
 	if !cfg.TCP && !cfg.UDP {
 		cfg.TCP, cfg.UDP = true, true
@@ -82,18 +88,18 @@ func watch(t testing.TB, cfg conn.Config) *watcher {
 			t.Errorf("close probe: %v", err)
 		}
 	})
-	return watchSource(t, p.Samples, cfg)
+	return watchSource(t, p.Samples, cfg, c)
 }
 
 // watchSource watches a source until the test ends, from its first tick on.
-func watchSource(t testing.TB, source conn.Source, cfg conn.Config) *watcher {
+func watchSource(t testing.TB, source conn.Source, cfg conn.Config, c enrich.Config) *watcher {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{t: t, cancel: cancel, done: make(chan struct{}), ticked: make(chan struct{}, 1)}
 	w.seen.first, w.seen.last = map[conn.ID]table.Row{}, map[conn.ID]table.Row{}
 	go func() {
 		defer close(w.done)
-		w.run(ctx, source, cfg)
+		w.run(ctx, source, cfg, c)
 	}()
 	t.Cleanup(func() { w.stop() })
 	w.until(patience, func(s *seen) error {
@@ -105,8 +111,8 @@ func watchSource(t testing.TB, source conn.Source, cfg conn.Config) *watcher {
 	return w
 }
 
-func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config) {
-	owners, remotes, rows := enrich.New(enrich.Config{}), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
+func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config, c enrich.Config) {
+	owners, remotes, rows := enrich.New(c), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
 	defer owners.Close()
 	for sample, err := range source(ctx) {
 		if err != nil {

@@ -29,6 +29,7 @@ func commands() []command {
 		{"idle", idleMain},
 		{"idle-child", idleChildMain},
 		{"states", statesMain},
+		{"pause", pauseMain},
 		{"actor", actorMain},
 		{"crowd", crowdMain},
 		{"bench-bulk", benchBulkMain},
