@@ -143,10 +143,11 @@ func TestReusePort(t *testing.T) {
 // dropped is what the namespace's statistics have.
 func TestListenerOverflow(t *testing.T) {
 	ns := testkit.NetNS(t)
+	inhabit(t, ns)
 	w := watch(t, conn.Config{TCP: true})
 	l := listen(t, ns, 0, 4)
 	id := l.id()
-	w.known(id, ns)
+	w.known(id)
 	for range 5 {
 		dial(t, ns, 0, l)
 	}
@@ -178,23 +179,28 @@ func TestListenerOverflow(t *testing.T) {
 	})
 }
 
-// known puts a process into the namespace of a listener and waits until the statistics
-// there have been read once.
-func (w *watcher) known(id conn.ID, ns *testkit.NS) {
-	w.t.Helper()
-	testkit.Tools(w.t, "bash")
+// inhabit keeps a process in a namespace, by which tcptop finds its statistics. Before
+// the first tick, that is at once; later in the next pass, for which a slow machine waits long.
+func inhabit(t *testing.T, ns *testkit.NS) {
+	t.Helper()
+	testkit.Tools(t, "bash")
 	stays := ns.Command("bash", "-c", "read -r")
 	in, err := stays.StdinPipe()
 	if err == nil {
 		err = stays.Start()
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = in.Close()
 		_ = stays.Wait() // read's exit code says that there was no line
 	})
+}
+
+// known waits until the statistics of a listener's namespace have been read once.
+func (w *watcher) known(id conn.ID) {
+	w.t.Helper()
 	w.until(patience, func(s *seen) error {
 		if r := s.live[id]; r.Has&conn.HasListens == 0 {
 			return fmt.Errorf("no statistics of the namespace of %v yet", id)
@@ -207,12 +213,13 @@ func (w *watcher) known(id conn.ID, ns *testkit.NS) {
 // wait, the others are answered by cookies, and without cookies dropped.
 func TestSYNFlood(t *testing.T) {
 	ns := testkit.NetNS(t)
+	inhabit(t, ns)
 	w := watch(t, conn.Config{TCP: true})
 	p := &pair{t: t, ns: ns, l: listen(t, ns, 0, 8)}
 	p.sysctl("tcp_syncookies", "1")
 	ns.Nft("table inet mute {\n chain out {\n type filter hook output priority 0\n tcp flags & rst == rst drop\n }\n}")
 	id := p.l.id()
-	w.known(id, ns)
+	w.known(id)
 	flooded := func(drops uint32) {
 		t.Helper()
 		w.until(patience, func(s *seen) error {
