@@ -46,6 +46,7 @@ type seen struct {
 	last   map[conn.ID]table.Row // as each row was when it last appeared
 	live   map[conn.ID]table.Row // of the newest tick, closing ones included
 	closed []table.Row           // every row that ended, in order
+	dns    int                   // DNS messages
 	loss   conn.Loss
 	totals []conn.OwnerTotal
 }
@@ -134,6 +135,7 @@ func (w *watcher) take(sample *conn.Sample, s *table.Snapshot) {
 	for i := range sample.Conns {
 		w.seen.named = append(w.seen.named, sample.Conns[i].ID)
 	}
+	w.seen.dns += len(sample.DNS)
 	w.seen.take(s)
 	select {
 	case w.ticked <- struct{}{}:
