@@ -82,6 +82,8 @@ func joined(list *column.List) []screenColumn {
 			help: "Transport protocol."},
 		{name: "state", title: "STATE", field: field("state"), width: [3]int{6, 11, 11}, cell: stateCell,
 			help: "TCP state as ss(8) names it; shortened where there is little room."},
+		{name: "limit", title: "LIMIT", field: field("limit"), width: [3]int{8, 13, 16}, cell: limitCell,
+			help: "What holds the connection back, and for which share of the tick (of a group, for which share of its bytes): app, peer-window, send-buffer, cwnd, loss, reader, idle."},
 	}
 }
 
@@ -170,6 +172,9 @@ func heat(n int64) style {
 
 func textCell(c *column.Column) cellFunc {
 	return func(dst []byte, e *env, it *item, _ int) ([]byte, style) {
+		if it.group != nil && it.group.hides(c.Name) {
+			return dst, plain
+		}
 		var ok bool
 		e.scratch, ok = c.Text(e.scratch[:0], it.at, it.row)
 		if !ok {
@@ -294,7 +299,8 @@ func (gr *group) hides(field string) bool {
 		return gr.mixed.lport
 	case "raddr", "rport":
 		return gr.mixed.remote
-	case "mss", "ssthresh", "opened", "uid":
+	case "mss", "ssthresh", "opened", "uid", "rtt_inflation", "ca_state", "ecn", "app_limited", "busy_ms", "rwnd_limited_ms",
+		"sndbuf_limited_ms", "zero_window_ms", "probes":
 		return gr.n > 1
 	}
 	return false

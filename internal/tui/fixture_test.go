@@ -81,6 +81,7 @@ func later(first *conn.Sample, n int) *conn.Sample {
 		c.RxBytes += uint64(n) * rate
 		c.TxBytes += uint64(n) * rate / 10
 		c.RetransPackets = uint32(n * i)
+		c.Busy, c.RwndLimited = uint64(n*(i+i%2))*450_000, uint64(n*(i-i%2))*415_000 // ssh repairs losses, nginx waits for its peer
 		s.Conns = append(s.Conns, c)
 	}
 	opened := tcp(uint64(200+n), "wget", 5000, "192.0.2.1", uint16(41000+n), "203.0.113.9", 80)

@@ -13,6 +13,7 @@ type group struct {
 	n      int // rows
 	sum    table.Row
 	mixed  mixed
+	limits table.Verdicts
 	common conn.Place // what the places of the rows share, where they differ
 }
 

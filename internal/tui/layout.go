@@ -13,7 +13,7 @@ const gutter = 2
 func rank(name string) int {
 	for i, n := range []string{"group", "ts", "event", "process", "remote", "rx_rate", "tx_rate", "conns", "state",
 		"close_reason", "rtt_us", "local", "proto", "errno",
-		"retrans_packets", "age_ms", "rx_bytes", "tx_bytes", "backlog", "backlog_max", "drops", "accept_rate", "accept_p99_us",
+		"limit", "retrans_packets", "age_ms", "rx_bytes", "tx_bytes", "backlog", "backlog_max", "drops", "accept_rate", "accept_p99_us",
 		"user"} {
 		if n == name {
 			return i
@@ -27,7 +27,7 @@ func rank(name string) int {
 
 // essential is the rank from which on a column is only shown where the ones
 // before it have their usual width.
-const essential = 23
+const essential = 24
 
 // narrow is the width in cells below which even addresses give way to the rates.
 const narrow = 60

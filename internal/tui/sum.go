@@ -12,10 +12,14 @@ import (
 func (gr *group) add(r *table.Row) {
 	gr.n++
 	if gr.n == 1 {
+		gr.limits = table.Verdicts{}
+		gr.limits.Add(r)
 		gr.sum, gr.mixed = *r, mixed{}
 		gr.sum.ID, gr.sum.Event = conn.ID{}, conn.EventSample
 		return
 	}
+	gr.limits.Add(r)
+	gr.sum.Limit, gr.sum.Share = gr.limits.Most()
 	gr.addCounters(r)
 	gr.addGauges(r)
 	gr.share(r)
@@ -56,6 +60,7 @@ func (gr *group) addGauges(r *table.Row) {
 	grow(&s.RetransPackets, r.RetransPackets)
 	grow(&s.LostPackets, r.LostPackets)
 	grow(&s.ReorderedPackets, r.ReorderedPackets)
+	grow(&s.CEPackets, r.CEPackets)
 	grow(&s.SendQueue, r.SendQueue)
 	grow(&s.Unsent, r.Unsent)
 	grow(&s.RecvQueue, r.RecvQueue)
@@ -150,7 +155,7 @@ func keep[T comparable](v *T, other T) {
 func joinedBy(field string) func(a, b int64) int64 {
 	switch field {
 	case "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "rx_rate", "tx_rate", "rate", "retrans_packets", "retrans_bytes",
-		"lost_packets", "reordered_packets", "send_queue", "unsent_bytes", "recv_queue", "backlog", "backlog_max", "drops", "cwnd", "snd_wnd", "rcv_wnd":
+		"lost_packets", "reordered_packets", "ce_packets", "send_queue", "unsent_bytes", "recv_queue", "backlog", "backlog_max", "drops", "cwnd", "snd_wnd", "rcv_wnd":
 		return func(a, b int64) int64 {
 			if a > math.MaxInt64-b {
 				return math.MaxInt64
