@@ -117,7 +117,7 @@ struct conn {
 	__u8 ca_state, probes;
 	__u16 pass;    /* the pass over open files that last saw its owner hold it, PASS_TAKEN; 0 is none yet */
 	__u16 holders; /* processes that held it then; written by user space after each pass */
-	__u8 room[2];
+	__u16 copied;  /* jiffies, the low bits, when the counters were copied */
 };
 
 /* With the pass in which a connection got the owner that it has. */
@@ -240,4 +240,6 @@ struct sweep_args {
 	__u32 changed; /* in: how many entries of the list are used; out: the same after this run */
 	__u32 stale;
 	__u32 gone; /* slots that it has left to user space */
+	__u32 jiffies;
+	__u64 now_ns; /* of the same moment, at the end */
 };

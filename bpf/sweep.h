@@ -229,5 +229,7 @@ int tt_sweep(struct sweep_args *a)
 	a->changed = s.changed;
 	a->stale = s.stale;
 	a->gone = s.gone;
+	a->jiffies = bpf_jiffies64();
+	a->now_ns = bpf_ktime_get_ns();
 	return 0;
 }

@@ -258,8 +258,9 @@ static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
 static __always_inline void copy_limits(struct conn *c, struct tcp_sock *tp, struct sock *sk)
 {
 	__u8 runs = BPF_CORE_READ_BITFIELD(tp, chrono_type);
-	__u32 since = (__u32)bpf_jiffies64() - tp->chrono_start;
+	__u32 now = bpf_jiffies64(), since = now - tp->chrono_start;
 
+	c->copied = now;
 	c->chrono[0] = tp->chrono_stat[0] + (runs == 1 ? since : 0);
 	c->chrono[1] = tp->chrono_stat[1] + (runs == 2 ? since : 0);
 	c->chrono[2] = tp->chrono_stat[2] + (runs == 3 ? since : 0);

@@ -36,13 +36,13 @@ func fullRow() *table.Row {
 			RxBytes: 1, TxBytes: 2, RxPackets: 3, TxPackets: 4, RetransBytes: 5, RetransPackets: 6, LostPackets: 7,
 			ReorderedPackets: 8, RTT: 9, RTTVar: 10, MinRTT: 11, ConnectTime: 12, Cwnd: 13, Ssthresh: 14, MSS: 15,
 			SndWnd: 16, RcvWnd: 17, PacingRate: 18, DeliveryRate: 19, CC: conn.MakeName("cubic"),
-			CEPackets: 28, Busy: 29e3, RwndLimited: 30e3, SndbufLimited: 31e3, Chrono: conn.ChronoRwnd, Probes: 32,
+			Sampled: 98e9, CEPackets: 28, Busy: 29e3, RwndLimited: 30e3, SndbufLimited: 31e3, Chrono: conn.ChronoRwnd, Probes: 32,
 			CAState: conn.CARecovery, ECN: true, AppLimited: true, SendQueue: 20, Unsent: 21, RecvQueue: 22, Backlog: 23, BacklogMax: 24, Drops: 25,
 			Opened: 40e9, LastActive: 99.5e9, Reason: conn.FinRemote, Detail: conn.Keepalive, Errno: 104, SYNRetries: 28,
 			AcceptTime: 29, Accepts: 30, AcceptP50: 31, AcceptP99: 32, SYNQueue: 33, SYNFlood: true,
 			RecvBuffer: 38, SendErrors: 39, ListenOverflows: 34, ListenDrops: 35, CookiesSent: 36,
 		},
-		Event: conn.EventClose, RxRate: 26, TxRate: 27, AcceptRate: 37, Limit: conn.LimitReader, Share: 33, Sampled: 98e9, ZeroWindow: 34e3,
+		Event: conn.EventClose, RxRate: 26, TxRate: 27, AcceptRate: 37, Limit: conn.LimitReader, Share: 33, ZeroWindow: 34e3,
 	}
 }
 

@@ -222,6 +222,7 @@ type Conn struct {
 	SndbufFull                       bool    // the send buffer is full
 	ECN                              bool    // both sides agreed on ECN
 
+	Sampled    int64 // monotonic ns when the counters were read; 0 is the time of the sample
 	Opened     int64 // monotonic ns when it opened; 0 is not known
 	LastActive int64 // monotonic ns of the last packet either way; 0 is not known
 	Reason     CloseReason

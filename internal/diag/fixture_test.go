@@ -162,7 +162,7 @@ func newHost(limit int) *host {
 func (h *host) tick(proto conn.Proto, sockets ...*fake) *conn.Sample {
 	h.begin(h.now+1e9, time.Unix(0, h.now).UTC())
 	for _, f := range sockets {
-		h.fold(h.sp, proto, f.bytes())
+		h.fold(h.sp, proto, f.bytes(), 0)
 	}
 	h.sweep(h.sp, func(r *row) bool { return h.skipped[r.ID.Cookie] })
 	h.sp.whole = h.round

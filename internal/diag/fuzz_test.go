@@ -37,7 +37,7 @@ func FuzzDecode(f *testing.F) {
 		case r.small && r.Has != conn.HasRaddr, udp && (r.State != 0 || r.small):
 			t.Errorf("%+v", r)
 		}
-		newHost(4).fold(newSpace(1, ""), proto, b)
+		newHost(4).fold(newSpace(1, ""), proto, b, 0)
 	})
 }
 

@@ -78,13 +78,14 @@ func putAddr(dst []byte, family uint8, a conn.Addr) {
 
 // link is a sock_diag socket. It belongs to the network namespace that it was opened in.
 type link struct {
-	netns *os.File // of another namespace; nil is our own
-	conn  *netlink.Conn
-	raw   syscall.RawConn
-	buf   *[]byte // lent by the owner of all links
-	n     int
-	err   error
-	read  func(fd uintptr) bool // receive once, made only once
+	netns  *os.File // of another namespace; nil is our own
+	conn   *netlink.Conn
+	raw    syscall.RawConn
+	buf    *[]byte // lent by the owner of all links
+	n      int
+	err    error
+	read   func(fd uintptr) bool // receive once, made only once
+	filled int64                 // monotonic ns at which the kernel filled the datagram at hand
 }
 
 // dial opens a link in a namespace, whose file it closes in the end; nil is our own.
@@ -153,11 +154,14 @@ func (l *link) ask(r *request, flags netlink.HeaderFlags, use func(msg []byte)) 
 		return false, fmt.Errorf("ask sock_diag: %w", err)
 	}
 	a := answer{seq: sent.Header.Sequence, use: use}
+	l.filled = monotonic()
 	for !a.done {
 		b, err := l.receive()
+		next := monotonic()
 		if err == nil {
 			err = a.walk(b)
 		}
+		l.filled = next // the kernel fills the next one when it hands one over (netlink_recvmsg)
 		if err != nil {
 			return false, fmt.Errorf("ask sock_diag: %w", err)
 		}
@@ -183,6 +187,7 @@ func (l *link) look(r *reading, e *row) bool {
 	found := false
 	_, err := l.ask(socketRequest(e.family, &e.Conn), 0, func(msg []byte) {
 		found = r.decode(msg, e.Proto, e.NetNS)
+		r.Sampled = l.filled
 	})
 	return err == nil && found
 }

@@ -34,8 +34,8 @@ func (r *row) mayBeSkipped() bool {
 // the connection that it was.
 func key(id conn.ID) uint64 { return id.Cookie | id.Serial&conn.TimeWaitSerial }
 
-// fold takes one socket of a dump in.
-func (s *sampler) fold(sp *space, proto conn.Proto, msg []byte) {
+// fold takes one socket of a dump in, which was read at a moment in monotonic ns.
+func (s *sampler) fold(sp *space, proto conn.Proto, msg []byte, at int64) {
 	r := &s.spaces.reading
 	if !r.decode(msg, proto, uint32(sp.inode)) {
 		s.out.Loss.Stale++
@@ -44,6 +44,7 @@ func (s *sampler) fold(sp *space, proto conn.Proto, msg []byte) {
 	if proto == conn.TCP && r.State == conn.Closed {
 		return // it ended just now, and the counters may have the FIN or not
 	}
+	r.Sampled = at
 	sp.note(r, s.round)
 	if r.idle != noIdle {
 		r.LastActive = max(s.now-int64(r.idle)*1e6, 0)
@@ -150,7 +151,7 @@ func (e *row) update(r *reading, s *sampler) bool {
 	r.RxPackets, r.TxPackets = extend(e.RxPackets, r.RxPackets), extend(e.TxPackets, r.TxPackets)
 	ran := r.Busy != e.Busy
 	was := e.Conn
-	was.Busy, was.RwndLimited, was.SndbufLimited = r.Busy, r.RwndLimited, r.SndbufLimited
+	was.Sampled, was.Busy, was.RwndLimited, was.SndbufLimited = r.Sampled, r.Busy, r.RwndLimited, r.SndbufLimited
 	moved := r.Conn != was
 	if moved || ran {
 		e.Conn = r.Conn

@@ -271,7 +271,7 @@ func TestSteady(t *testing.T) {
 	tick := func() {
 		h.begin(h.now+1e9, h.out.Time)
 		for _, m := range msgs {
-			h.fold(h.sp, conn.TCP, m)
+			h.fold(h.sp, conn.TCP, m, 0)
 		}
 		h.sweep(h.sp, nil)
 		h.finish()

@@ -74,7 +74,7 @@ func (s *sampler) enter(sp *space) (*link, error) {
 
 // read dumps a protocol's sockets of both families; false if it could not be done as a whole.
 func (s *sampler) read(l *link, sp *space, proto conn.Proto, states uint32) bool {
-	use := func(msg []byte) { s.fold(sp, proto, msg) }
+	use := func(msg []byte) { s.fold(sp, proto, msg, l.filled) }
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		err := s.dump(l, dumpRequest(family, proto, states, wantedAttrs), use)
 		if err != nil && !errors.Is(err, unix.ENOENT) { // no IPv6, no sockets of it

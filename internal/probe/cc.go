@@ -17,6 +17,8 @@ type ccNames []tcptopCcName
 type legend struct {
 	names ccNames
 	jiffy uint64 // ns: the unit of chronographs
+	at    uint32 // a moment in jiffies and
+	mono  int64  // in monotonic ns; 0 is none
 }
 
 // jiffy returns the length of the kernel's tick in ns: 1e9 / CONFIG_HZ, which is the
@@ -27,6 +29,15 @@ func jiffy() (uint64, error) {
 		return 0, fmt.Errorf("length of a jiffy: %w", err)
 	}
 	return uint64(res.Nano()), nil
+}
+
+// time is the monotonic time in ns of a moment not long before at, of which the low
+// bits of its jiffies are known; 0 where there is none.
+func (l *legend) time(jiffies uint16) int64 {
+	if l.mono == 0 {
+		return 0
+	}
+	return l.mono - int64(uint16(l.at)-jiffies)*int64(l.jiffy)
 }
 
 // ccNamesLen is CC_NAMES in bpf/conn.h.

@@ -76,6 +76,7 @@ func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 	c.LostPackets, c.ReorderedPackets = s.LostOut, s.ReordSeen
 	decodePath(c, s)
 	decodeLimits(c, s, l.jiffy)
+	c.Sampled = l.time(s.Copied)
 	c.CC = l.names.name(s.Cc)
 }
 

@@ -28,24 +28,24 @@ func TestDecodeConn(t *testing.T) {
 		BytesSent: 150, BytesRetrans: 50, BytesReceived: 40, SegsIn: 1 << 33, SegsOut: 9,
 		SrttUs: 120, MinRttUs: 100, PacingRate: ^uint64(0), Mss: 1000, RateDelivered: 3, RateIntervalUs: 1500,
 		StampUs: 5, Tgid: 42, Comm: [16]int8{'a', -1}, Lport: 80, Cc: 99,
-		Chrono: [3]uint32{3, 20, 1}, Limits: limitCwnd | limitECN | 2<<limitChronoShift, CaState: 3, Probes: 6, DeliveredCe: 5,
+		Copied: 0xffff, Chrono: [3]uint32{3, 20, 1}, Limits: limitCwnd | limitECN | 2<<limitChronoShift, CaState: 3, Probes: 6, DeliveredCe: 5,
 	}
 	var c conn.Conn
 	names := make(ccNames, 64)
 	names[(99+1)%64] = tcptopCcName{Key: 99, Name: [16]int8{'b', 'b', 'r'}}
-	decodeConn(&c, &s, legend{names, 4e6})
+	decodeConn(&c, &s, legend{names: names, jiffy: 4e6, at: 0x10005, mono: 9e9})
 	want := conn.Conn{
 		ID: conn.ID{Cookie: 7, Serial: 2}, Has: hasTCP, Proto: conn.TCP, State: conn.Established, Dir: conn.Out,
 		Lport: 80, TxBytes: 100, RxBytes: 40, RxPackets: 1 << 33, TxPackets: 9, RetransBytes: 50,
 		RTT: 120, MinRTT: 100, MSS: 1000, DeliveryRate: 2_000_000, LastActive: 5000, CC: conn.MakeName("bbr"),
 		Busy: 96000, RwndLimited: 80000, SndbufLimited: 4000, Chrono: conn.ChronoRwnd, CwndLimited: true, ECN: true,
-		CAState: conn.CARecovery, Probes: 6, CEPackets: 5,
+		CAState: conn.CARecovery, Probes: 6, CEPackets: 5, Sampled: 9e9 - 6*4e6,
 	}
 	want.Owner.PID, want.Owner.Comm = 42, conn.Name{'a', 0xff}
 	if c != want {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
-	if n := testing.AllocsPerRun(100, func() { decodeConn(&c, &s, legend{names, 4e6}) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { decodeConn(&c, &s, legend{names: names, jiffy: 4e6, at: 0x10005, mono: 9e9}) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

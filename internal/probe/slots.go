@@ -99,6 +99,9 @@ func (t *slotTable) sweep() (changed []uint32, err error) {
 		t.stale += uint64(args.Stale)
 		gone += uint64(args.Gone)
 	}
+	if args.NowNs != 0 {
+		t.legend.at, t.legend.mono = args.Jiffies, int64(args.NowNs)
+	}
 	changed = t.changed[:args.Changed]
 	if gone == 0 {
 		return changed, err

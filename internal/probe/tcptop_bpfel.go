@@ -86,7 +86,7 @@ type tcptopConn struct {
 	Probes         uint8
 	Pass           uint16
 	Holders        uint16
-	Room           [2]uint8
+	Copied         uint16
 }
 
 type tcptopCounters struct {
@@ -200,6 +200,8 @@ type tcptopSweepArgs struct {
 	Changed uint32
 	Stale   uint32
 	Gone    uint32
+	Jiffies uint32
+	NowNs   uint64
 }
 
 type tcptopTask struct {

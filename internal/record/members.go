@@ -94,6 +94,7 @@ var connMembers = join(
 	bit("sndbuf_full", func(c *conn.Conn) *bool { return &c.SndbufFull }),
 	bit("ecn", func(c *conn.Conn) *bool { return &c.ECN }),
 
+	one("sampled", func(c *conn.Conn) *int64 { return &c.Sampled }),
 	one("opened", func(c *conn.Conn) *int64 { return &c.Opened }),
 	one("last_active", func(c *conn.Conn) *int64 { return &c.LastActive }),
 	one("close_reason", func(c *conn.Conn) *conn.CloseReason { return &c.Reason }),

@@ -31,12 +31,13 @@ func (t *Table) appear(c *conn.Conn) {
 		return
 	}
 	opened := t.isNew(c) && !shadow(c)
-	s.Limit, s.Share = standing(c)
+	s.Limit, s.Share = t.standing(s)
 	if opened {
 		s.Event, s.Moved = conn.EventOpen, true
 		t.touch(s)
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
-		s.Limit, s.Share = limitOf(&conn.Conn{}, c, uint64(min(t.tick.now-c.Opened, int64(t.tick.elapsed)))/1000)
+		p := period{was: new(conn.Conn), now: c, elapsed: uint64(max(min(s.Sampled-c.Opened, int64(t.tick.elapsed)), 0)) / 1000}
+		s.Limit, s.Share = p.limit()
 	}
 	t.watch(s, opened)
 }
@@ -111,6 +112,7 @@ func (t *Table) forget(id conn.ID) {
 // update replaces a row's measurement and adds what was carried since.
 func (t *Table) update(s slot, c *conn.Conn) {
 	next := *c
+	fill(&next.Sampled, t.tick.now)
 	inherit(&next, &s.Conn)
 	keepHighest(&next, &s.Conn)
 	var d traffic

@@ -156,7 +156,7 @@ func TestOwnerIsInherited(t *testing.T) {
 
 	bare := tcp(1, 10, 10)
 	merged := known
-	merged.RxBytes, merged.TxBytes = 10, 10
+	merged.RxBytes, merged.TxBytes, merged.Sampled = 10, 10, start+second
 	for name, s := range map[string]*conn.Sample{"moved": at(1, bare), "closed": closing(at(1), bare)} {
 		tab := table.New(table.Config{})
 		tab.Apply(at(0, known))

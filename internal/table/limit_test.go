@@ -12,7 +12,8 @@ import (
 func sender(changes ...func(*conn.Conn)) conn.Conn {
 	c := tcp(1, 1000, 1000)
 	c.Has |= conn.HasPackets | conn.HasPath | conn.HasQueues | conn.HasRcvWnd
-	c.RxPackets, c.TxPackets, c.RcvWnd, c.Cwnd = 10, 10, 64000, 10
+	c.RxPackets, c.TxPackets, c.RcvWnd, c.SndWnd = 10, 10, 64000, 64000
+	c.Cwnd, c.MSS = 10, 1000
 	c.Busy, c.RwndLimited, c.SndbufLimited = 900e3, 500e3, 100e3
 	for _, change := range changes {
 		change(&c)
@@ -39,8 +40,9 @@ func sndbuf(ms uint64) func(*conn.Conn) { return func(c *conn.Conn) { c.SndbufLi
 func TestLimit(t *testing.T) {
 	const none = conn.Limit(0)
 	full := func(c *conn.Conn) { c.SndbufFull = true }
-	waits := func(c *conn.Conn) { c.SendQueue, c.Unsent = 9000, 5000 }
+	waits := func(c *conn.Conn) { c.SendQueue, c.Unsent = 15000, 5000 }
 	cwnd := func(c *conn.Conn) { c.CwndLimited = true }
+	narrow := func(c *conn.Conn) { c.SndWnd = 8000 }
 	appLimited := func(c *conn.Conn) { c.AppLimited = true }
 	recovery := func(c *conn.Conn) { c.CAState = conn.CARecovery }
 	again := func(n uint32) func(*conn.Conn) { return func(c *conn.Conn) { c.RetransPackets += n } }
@@ -58,7 +60,11 @@ func TestLimit(t *testing.T) {
 		{"the peer's window", nil, []func(*conn.Conn){sent(50e3, 900), rwnd(830), waits}, conn.LimitPeerWindow, 83},
 		{"the send buffer's chronograph", nil, []func(*conn.Conn){sent(50e3, 900), sndbuf(700), rwnd(100)}, conn.LimitSendBuffer, 70},
 		{"the send buffer is full of data under way", nil, []func(*conn.Conn){sent(50e3, 950), sndbuf(100), full}, conn.LimitSendBuffer, 95},
-		{"full, but some of it not sent", nil, []func(*conn.Conn){sent(5e6, 950), full, waits}, conn.LimitCwnd, 95},
+		{"the send buffer is full of less than either window", nil, []func(*conn.Conn){sent(50e3, 950), full, waits, func(c *conn.Conn) { c.SendQueue = 9999 }}, conn.LimitSendBuffer, 95},
+		{"paced into a window that is often shut", nil, []func(*conn.Conn){sent(50e3, 1000), rwnd(250), waits, narrow}, conn.LimitPeerWindow, 100},
+		{"paced into a window that is rarely shut", nil, []func(*conn.Conn){sent(50e3, 1000), rwnd(249), waits, narrow}, conn.LimitCwnd, 75},
+		{"shut often, but the congestion window is smaller", nil, []func(*conn.Conn){sent(50e3, 1000), rwnd(300), waits}, conn.LimitCwnd, 70},
+		{"full, but of more than the congestion window", nil, []func(*conn.Conn){sent(5e6, 950), full, waits}, conn.LimitCwnd, 95},
 		{"data waits to be sent", nil, []func(*conn.Conn){sent(5e6, 1000), waits}, conn.LimitCwnd, 100},
 		{"data waited at the start", []func(*conn.Conn){waits}, []func(*conn.Conn){sent(5e6, 600)}, conn.LimitCwnd, 60},
 		{"a full congestion window", nil, []func(*conn.Conn){sent(5e6, 1000), cwnd}, conn.LimitCwnd, 100},
@@ -156,6 +162,34 @@ func TestZeroWindow(t *testing.T) {
 		r := rows(tab.Snapshot())[0]
 		if got := r.ShutFor(start + int64(i)*second); got != want {
 			t.Errorf("tick %d: shut for %d µs, want %d", i, got, want)
+		}
+	}
+}
+
+// TestLimitAfterLoss has a loss whose small congestion window holds back for a second
+// more, or for the next tick where those are longer.
+func TestLimitAfterLoss(t *testing.T) {
+	for every, want := range map[float64]int{0.25: 5, 1: 2, 5: 2} {
+		c := sender(func(c *conn.Conn) { c.SendQueue, c.Unsent = 15000, 5000 })
+		tab := table.New(table.Config{})
+		tab.Apply(at(0, c))
+		lost := 0
+		for i := 1; i < 10; i++ {
+			sent(100e3, uint64(every*1000))(&c)
+			if i == 1 {
+				c.RetransPackets += 5
+			}
+			tab.Apply(at(float64(i)*every, c))
+			switch r := rows(tab.Snapshot())[0]; r.Limit {
+			case conn.LimitLoss:
+				lost++
+			case conn.LimitCwnd:
+			default:
+				t.Errorf("ticks of %v s: %v", every, r.Limit)
+			}
+		}
+		if lost != want {
+			t.Errorf("ticks of %v s: %d of loss, want %d", every, lost, want)
 		}
 	}
 }

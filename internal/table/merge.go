@@ -77,7 +77,7 @@ func moved(known, c *conn.Conn) bool {
 	was := *known
 	was.Owner, was.Holders, was.Place, was.Process, was.Remote = c.Owner, c.Holders, c.Place, c.Process, c.Remote
 	was.UID, was.Cgroup, was.Has = c.UID, c.Cgroup, c.Has
-	was.Busy, was.RwndLimited, was.SndbufLimited = c.Busy, c.RwndLimited, c.SndbufLimited // these run on with time
+	was.Sampled, was.Busy, was.RwndLimited, was.SndbufLimited = c.Sampled, c.Busy, c.RwndLimited, c.SndbufLimited // these run on with time
 	return was != *c
 }
 

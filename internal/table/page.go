@@ -121,7 +121,8 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 	t.index[c.ID] = pos
 	s = t.slot(pos)
 	s.page.used |= s.bit
-	s.Conn, s.Pos, s.Sampled = *c, pos, t.tick.now
+	s.Conn, s.Pos = *c, pos
+	fill(&s.Sampled, t.tick.now)
 	*s.seen() = t.lastActive(c)
 	t.show(s)
 	t.over.placed(c.ID)
@@ -172,6 +173,6 @@ func (t *Table) rest(s slot) {
 		t.hide(s)
 	}
 	s.Event, s.Moved, s.RxRate, s.TxRate = conn.EventSample, false, 0, 0
-	s.Limit, s.Share = standing(&s.Conn)
+	s.Limit, s.Share = t.standing(s)
 	s.AcceptRate, s.Dropped = 0, 0
 }

@@ -13,8 +13,8 @@ type Row struct {
 	Share      uint8      // percent of the tick for which Limit did
 	RxRate     uint64     // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
 	TxRate     uint64
-	Sampled    int64  // monotonic ns of the tick that last named it
 	ZeroWindow uint64 // µs for which our own window was shut, as far as Sampled
+	Lossy      int64  // monotonic ns of the last tick with a loss that holds it back; 0 is none
 
 	AcceptRate uint64 // connections that a listener accepted, per second over the tick
 	Dropped    uint32 // what the socket dropped in this tick

@@ -38,17 +38,34 @@ var often = testkit.Patience(tick).String()
 
 // seen is all that a watcher has been told so far.
 type seen struct {
-	ticks  int
-	mono   int64                 // monotonic ns of the newest tick
-	named  []conn.ID             // by the newest sample: new or moved
-	start  map[conn.ID]table.Row // of the first tick
-	first  map[conn.ID]table.Row // as each row was when it first appeared
-	last   map[conn.ID]table.Row // as each row was when it last appeared
-	live   map[conn.ID]table.Row // of the newest tick, closing ones included
-	closed []table.Row           // every row that ended, in order
-	dns    int                   // DNS messages
-	loss   conn.Loss
-	totals []conn.OwnerTotal
+	ticks    int
+	mono     int64                 // monotonic ns of the newest tick
+	named    []conn.ID             // by the newest sample: new or moved
+	start    map[conn.ID]table.Row // of the first tick
+	first    map[conn.ID]table.Row // as each row was when it first appeared
+	last     map[conn.ID]table.Row // as each row was when it last appeared
+	live     map[conn.ID]table.Row // of the newest tick, closing ones included
+	closed   []table.Row           // every row that ended, in order
+	followed map[conn.ID][]verdict // of each tick, for those that follow names
+	dns      int                   // DNS messages
+	loss     conn.Loss
+	totals   []conn.OwnerTotal
+}
+
+// verdict is what held a row back in one tick.
+type verdict struct {
+	limit conn.Limit
+	share uint8
+}
+
+// follow keeps the verdicts on a connection from now on.
+func (w *watcher) follow(id conn.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen.followed == nil {
+		w.seen.followed = map[conn.ID][]verdict{}
+	}
+	w.seen.followed[id] = nil
 }
 
 // watcher folds a source's samples into rows as the program does.
@@ -158,6 +175,11 @@ func (s *seen) take(snap *table.Snapshot) {
 		}
 	}
 	maps.Copy(s.last, s.live)
+	for id := range s.followed {
+		if r, ok := s.live[id]; ok {
+			s.followed[id] = append(s.followed[id], verdict{r.Limit, r.Share})
+		}
+	}
 	if s.ticks == 1 {
 		s.start = s.live
 	}
