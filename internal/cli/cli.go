@@ -50,6 +50,7 @@ type Collector interface {
 	Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] // a conn.Source
 	Missing() []string                                          // what it cannot measure here
 	SetInterval(time.Duration)                                  // from the next sample on, while samples are taken
+	Holders(conn.ID) ([]conn.Owner, error)                      // the processes that hold a socket, while samples are taken
 	Close() error
 }
 

@@ -69,6 +69,7 @@ type fake struct {
 func (f fake) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] { return f.source(ctx) }
 func (f fake) Missing() []string                                          { return f.missing }
 func (f fake) SetInterval(time.Duration)                                  {}
+func (f fake) Holders(conn.ID) ([]conn.Owner, error)                      { return nil, nil }
 func (f fake) Close() error                                               { return nil }
 
 func openFake(cfg conn.Config) (cli.Collector, error) {

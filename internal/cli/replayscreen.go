@@ -42,7 +42,7 @@ func (p *plan) replayConfig(ctx context.Context, r *record.Reader, w *rewinder, 
 	if c.Interval <= 0 {
 		c.Interval = time.Second
 	}
-	c.Actions.Signal, c.Actions.Close, c.SetInterval, c.Lineage = nil, nil, nil, nil
+	c.Actions.Signal, c.Actions.Close, c.SetInterval, c.Lineage, c.Holders = nil, nil, nil, nil, nil
 	c.Replay, c.At, c.Play = true, times.at, times.at.IsZero()
 	bounds := func() (first, last time.Time) {
 		first, last = r.Bounds()

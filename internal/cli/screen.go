@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/enrich"
 	"tcptop/internal/names"
 	"tcptop/internal/table"
@@ -241,6 +242,13 @@ func (p *plan) screenConfig(frames *tui.Mailbox, reverse *names.Reverse) tui.Con
 		return c != nil
 	}
 	c.Lineage = enrich.Lineage
+	c.Holders = func(id conn.ID) ([]conn.Owner, error) {
+		c := p.running.Load()
+		if c == nil {
+			return nil, nil
+		}
+		return (*c).Holders(id)
+	}
 	c.StatePath = p.statePath()
 	c.PortName = p.portName()
 	if reverse != nil {

@@ -157,6 +157,6 @@ func (r *reading) shrink() {
 		return
 	}
 	r.small = true
-	r.Has, r.UID = conn.HasRaddr, 0
+	r.Has, r.UID = conn.HasRaddr|conn.HasHolders, 0 // no process has one
 	r.RecvQueue, r.SendQueue = 0, 0
 }

@@ -153,7 +153,7 @@ func TestSmall(t *testing.T) {
 		conn.SynRecv:    {ID: conn.ID{Cookie: 7}, State: conn.SynRecv, Dir: conn.In},
 		conn.NewSynRecv: {ID: conn.ID{Cookie: 7}, State: conn.SynRecv, Dir: conn.In},
 	} {
-		want.Has, want.Proto, want.NetNS = conn.HasRaddr, conn.TCP, 4711
+		want.Has, want.Proto, want.NetNS = conn.HasRaddr|conn.HasHolders, conn.TCP, 4711
 		want.Laddr, want.Raddr, want.Lport, want.Rport = mapped([]byte{10, 0, 0, 1}), mapped([]byte{10, 0, 0, 2}), 443, 50000
 		r := decoded(t, small(7, state), conn.TCP)
 		if diff := cmp.Diff(want, r.Conn); diff != "" || !r.small {

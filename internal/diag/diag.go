@@ -3,6 +3,7 @@ package diag
 import (
 	"errors"
 	"os"
+	"sync"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -24,7 +25,11 @@ type Diag struct {
 	buf     []byte // of all links
 	own     *link  // in our own network namespace
 	roams   bool   // other namespaces may be entered
+	seesAll bool   // every process' files may be looked at
 	missing []string
+
+	taking  sync.Mutex // held while a sample is taken, guards sampler
+	sampler *sampler
 }
 
 // Open asks the kernel whether it answers. Errors are *conn.PermissionError,
@@ -42,6 +47,7 @@ func Open(cfg conn.Config) (_ *Diag, err error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	d.roams = capable(unix.CAP_SYS_ADMIN)
+	d.seesAll = capable(unix.CAP_SYS_PTRACE) && capable(unix.CAP_DAC_READ_SEARCH)
 	d.tell()
 	return d, nil
 }
@@ -94,7 +100,7 @@ func (d *Diag) tell() {
 	if d.cfg.DNS {
 		d.miss("the names that this host asks the DNS for")
 	}
-	if !capable(unix.CAP_SYS_PTRACE) || !capable(unix.CAP_DAC_READ_SEARCH) {
+	if !d.seesAll {
 		d.miss("the processes of other users' sockets (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)")
 	}
 	if !d.roams {

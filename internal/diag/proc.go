@@ -64,18 +64,14 @@ func numbered(dir string) iter.Seq[string] {
 	}
 }
 
-// holders looks through the files of all processes, the oldest first, for the sockets
-// whose inodes are wanted, and tells the first process found for each. It ends early
-// when all are found. Processes that cannot be looked into are passed over.
-func holders(wanted map[uint32]place, tell func(place, conn.Owner)) {
+// eachHolder looks through the files of all processes, in the order of their pids, and
+// tells each process that has a socket whose inode is wanted, once per file of it.
+// Processes that cannot be looked into are passed over.
+func eachHolder(wanted func(inode uint32) bool, tell func(inode uint32, o conn.Owner)) {
 	for pid := range numbered("/proc") {
-		if len(wanted) == 0 {
-			return
-		}
 		var owner conn.Owner
 		for inode := range sockets("/proc/" + pid + "/fd") {
-			p, ok := wanted[inode]
-			if !ok {
+			if !wanted(inode) {
 				continue
 			}
 			if owner.PID == 0 {
@@ -83,8 +79,7 @@ func holders(wanted map[uint32]place, tell func(place, conn.Owner)) {
 					break // it ended
 				}
 			}
-			delete(wanted, inode)
-			tell(p, owner)
+			tell(inode, owner)
 		}
 	}
 }

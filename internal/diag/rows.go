@@ -142,6 +142,9 @@ func (e *row) update(r *reading, s *sampler) bool {
 	}
 	lastActive := r.LastActive
 	r.ID, r.Opened, r.Owner, r.LastActive = e.ID, opened, e.Owner, e.LastActive
+	if !e.small {
+		r.Holders, r.Has = e.Holders, r.Has|e.Has&conn.HasHolders
+	}
 	if r.Dir == 0 || e.Dir != 0 && !e.small {
 		r.Dir = e.Dir
 	}

@@ -115,7 +115,7 @@ func TestEnds(t *testing.T) {
 func TestTimeWait(t *testing.T) {
 	h := newHost(100)
 	h.tick(conn.TCP, connection(1))
-	h.give(place{h.sp, h.sp.index[1]}, conn.Owner{PID: 42, Source: conn.OwnerProc})
+	h.sp.rows[h.sp.index[1]].Owner = conn.Owner{PID: 42, Source: conn.OwnerProc}
 	s := h.tick(conn.TCP, small(1, conn.TimeWait))
 	h.want(t, s, ids{Conns: []string{"1-tw"}, Closed: []string{"1"}})
 	if c := s.Conns[0]; c.Owner.PID != 42 || c.UID != 1000 || c.Has&conn.HasUID == 0 || c.Dir != conn.In || c.Opened != 0 {

@@ -36,11 +36,16 @@ func (d *Diag) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 	return func(yield func(*conn.Sample, error) bool) {
 		s := &sampler{Diag: d, spaces: newSpaces()}
 		s.out.Host, s.out.Origin = d.cfg.Host, conn.FromDiag
+		d.taking.Lock()
+		d.sampler = s
+		d.taking.Unlock()
 		s.Run(ctx, &s.out, s.take)(yield)
 	}
 }
 
 func (s *sampler) take() error {
+	s.taking.Lock()
+	defer s.taking.Unlock()
 	s.begin(monotonic(), time.Now())
 	for _, sp := range s.spaces.find(s.roams, s.now) {
 		s.drop(sp)

@@ -42,7 +42,9 @@ type Config struct {
 	// SetInterval changes the tick; false where the collector cannot.
 	SetInterval func(time.Duration) bool
 	// Lineage asks the host for a process, its parent and so on. It may take a while.
-	Lineage  func(owner conn.Owner) ([]conn.Task, error)
+	Lineage func(owner conn.Owner) ([]conn.Task, error)
+	// Holders lists the processes that hold a connection's socket. It may take a while.
+	Holders  func(conn.ID) ([]conn.Owner, error)
 	PortName func(proto conn.Proto, port uint16) string
 	HostName func(netip.Addr) string // "" until it is known; never waits
 }

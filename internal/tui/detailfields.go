@@ -54,6 +54,7 @@ func (d *details) addFields(m *Model, width int) {
 func (d *details) endGroup(m *Model, group string, unknown []string, width int) {
 	if group == "owner" {
 		d.addParents(m, width)
+		d.addHolders(m, width)
 	}
 	if len(unknown) > 0 {
 		d.addLine("not known", strings.Join(unknown, ", "), "", width)
@@ -88,6 +89,21 @@ func (d *details) addParents(m *Model, width int) {
 		d.lines = append(d.lines, textLine{name: name, text: d.err.Error(), st: warning})
 	case len(b) > 0:
 		d.addLine(name, string(b), help, width)
+	}
+}
+
+// addHolders lists the processes that hold the socket, the owner among them.
+func (d *details) addHolders(m *Model, width int) {
+	var b []byte
+	for i := range d.holders {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendSafe(b, d.holders[i].Comm.Bytes(), m.cfg.ASCII)
+		b = appendPID(b, d.holders[i].PID)
+	}
+	if len(b) > 0 {
+		d.addLine("held by", string(b), "Processes that held the socket when the details were opened.", width)
 	}
 }
 

@@ -23,8 +23,9 @@ type details struct {
 	others []*table.Row
 	more   int
 
-	tasks []conn.Task // the process and those it came from, as they were when the details were opened
-	err   error       // why they are not known
+	tasks   []conn.Task  // the process and those it came from, as they were when the details were opened
+	err     error        // why they are not known
+	holders []conn.Owner // likewise, the processes that hold the socket
 
 	history  *history
 	squeezed ring
@@ -37,12 +38,22 @@ type lineageMsg struct {
 	err   error
 }
 
+// holdersMsg is who holds the socket of details.
+type holdersMsg struct {
+	of      *details
+	holders []conn.Owner
+}
+
 func (m *Model) openDetails(it *item) tea.Cmd {
 	d := &details{id: it.row.ID, row: copyOf(it.row), at: headOfTick(it.at), past: it.seq != 0 || it.closed,
 		history: newHistory(trafficTicks), squeezed: newRing(trafficTicks)}
 	d.title = "Details"
 	d.refresh(m)
 	m.pane = d
+	return tea.Batch(m.askLineage(d), m.askHolders(d))
+}
+
+func (m *Model) askLineage(d *details) tea.Cmd {
 	owner, ask := d.row.Owner, m.cfg.Lineage
 	if owner.PID == 0 || ask == nil {
 		return nil
@@ -50,6 +61,20 @@ func (m *Model) openDetails(it *item) tea.Cmd {
 	return func() tea.Msg { // /proc may keep its reader waiting
 		tasks, err := ask(owner)
 		return lineageMsg{d, tasks, err}
+	}
+}
+
+func (m *Model) askHolders(d *details) tea.Cmd {
+	id, ask := d.id, m.cfg.Holders
+	if ask == nil || d.past {
+		return nil
+	}
+	return func() tea.Msg {
+		holders, err := ask(id)
+		if err != nil { // the owner is there all the same, and how many there are
+			holders = nil
+		}
+		return holdersMsg{d, holders}
 	}
 }
 

@@ -110,10 +110,15 @@ func start(t testing.TB, w, h int, cfg Config) *driver {
 		cfg.Theme = "mono"
 	}
 	cfg.PortName = func(_ conn.Proto, port uint16) string { return map[uint16]string{443: "https", 22: "ssh"}[port] }
-	cfg.Lineage = lineage
+	cfg.Lineage, cfg.Holders = lineage, holders
 	d := &driver{Model: New(cfg), t: t, rows: table.New(table.Config{})}
 	d.Update(tea.WindowSizeMsg{Width: w, Height: h})
 	return d
+}
+
+// holders are a worker and its master.
+func holders(conn.ID) ([]conn.Owner, error) {
+	return []conn.Owner{{PID: 79, Comm: conn.MakeName("nginx")}, {PID: 80, Comm: conn.MakeName("ng\x1b[2Jx")}}, nil
 }
 
 // lineage is a master with a worker, whose command line is long and hostile.
@@ -149,11 +154,23 @@ func (d *driver) press(keys ...string) tea.Cmd {
 		_, cmd = d.Update(keyOf(k))
 		d.Update(settleMsg{d.bar.edit})
 		if _, open := d.pane.(*details); open && cmd != nil && !d.past.busy {
-			d.Update(cmd())
+			d.answer(cmd())
 		}
 		cmd = d.travelling(cmd)
 	}
 	return cmd
+}
+
+// answer takes what one question or several came back with.
+func (d *driver) answer(msg tea.Msg) {
+	several, ok := msg.(tea.BatchMsg)
+	if !ok {
+		d.Update(msg)
+		return
+	}
+	for _, cmd := range several {
+		d.answer(cmd())
+	}
 }
 
 func keyOf(name string) tea.KeyPressMsg {

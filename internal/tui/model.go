@@ -180,6 +180,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.playOn(msg)
 	case lineageMsg:
 		msg.of.take(msg.tasks, msg.err)
+	case holdersMsg:
+		msg.of.holders = msg.holders
 	default:
 		return m, nil
 	}

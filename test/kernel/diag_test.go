@@ -39,7 +39,10 @@ func openDiag(t testing.TB, cfg conn.Config) *diag.Diag {
 // watchDiag is watch for the sock_diag collector.
 func watchDiag(t testing.TB, cfg conn.Config) *watcher {
 	t.Helper()
-	return watchSource(t, openDiag(t, cfg).Samples, cfg, enrich.Config{})
+	d := openDiag(t, cfg)
+	w := watchSource(t, d.Samples, cfg, enrich.Config{})
+	w.holders = d.Holders
+	return w
 }
 
 // TestDiagBulk watches 200 connections of all kinds and families that live longer than

@@ -74,9 +74,11 @@ type watcher struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	ticked chan struct{}
-	err    error      // to be read after done
-	mu     sync.Mutex // guards seen
-	seen   seen
+	// holders asks the source who holds a socket.
+	holders func(conn.ID) ([]conn.Owner, error)
+	err     error      // to be read after done
+	mu      sync.Mutex // guards seen
+	seen    seen
 }
 
 // watch opens a probe and watches it until the test ends. Its hooks are in place
@@ -106,7 +108,9 @@ func watchNamed(t testing.TB, cfg conn.Config, c enrich.Config) *watcher {
 			t.Errorf("close probe: %v", err)
 		}
 	})
-	return watchSource(t, p.Samples, cfg, c)
+	w := watchSource(t, p.Samples, cfg, c)
+	w.holders = p.Holders
+	return w
 }
 
 // watchSource watches a source until the test ends, from its first tick on.

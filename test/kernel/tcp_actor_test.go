@@ -111,7 +111,7 @@ func (a *actor) truth(socket, dir string) testkit.Truth {
 // join connects client to server's new listener, blocking: sockets c and s.
 func join(client, server *actor) {
 	client.t.Helper()
-	port := server.tell("listen l")
+	port := server.tell("listen l tcp")
 	client.tell("connect c %s blocking", port)
 	server.tell("accept s l blocking")
 	server.tell("close l")

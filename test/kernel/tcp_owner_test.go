@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,10 +62,12 @@ type stage struct {
 	ns   *testkit.NS
 	w    *watcher
 	want []belief
+	proc bool // /proc tells, and nothing else
 }
 
-func newStage(t *testing.T, interval time.Duration) *stage {
-	return &stage{T: t, w: watch(t, conn.Config{TCP: true, Interval: interval}), ns: testkit.NetNS(t)}
+func newStage(t *testing.T, w *watcher) *stage {
+	t.Helper()
+	return &stage{T: t, w: w, ns: testkit.NetNS(t)}
 }
 
 func (s *stage) act(name string) *actor { s.Helper(); return act(s.T, s.ns, name) }
@@ -77,6 +81,7 @@ func (s *stage) expect(what string, a *actor, socket, dir string, source conn.Ow
 // seen waits until all that is expected is shown.
 func (s *stage) seen() {
 	s.Helper()
+	s.believe()
 	s.w.until(patience, func(seen *seen) error {
 		rows := bySocket(seen.live)
 		if err := hold(rows, s.want); err != nil {
@@ -95,6 +100,7 @@ func (s *stage) seen() {
 // ended waits until all that is expected has ended and was shown so.
 func (s *stage) ended() {
 	s.Helper()
+	s.believe()
 	s.w.until(patience, func(seen *seen) error {
 		closed, err := closedBySocket(seen.closed)
 		if err != nil {
@@ -102,6 +108,34 @@ func (s *stage) ended() {
 		}
 		return hold(closed, s.want)
 	})
+}
+
+// listed requires that just these processes are said to hold a socket of a.
+func (s *stage) listed(a *actor, socket string, names ...string) {
+	s.Helper()
+	cookie, err := strconv.ParseUint(a.truth(socket, "listen").Cookie, 16, 64)
+	if err != nil {
+		s.Fatal(err)
+	}
+	found, err := s.w.holders(conn.ID{Cookie: cookie})
+	if err != nil {
+		s.Fatal(err)
+	}
+	var got []string
+	for i := range found {
+		got = append(got, found[i].Comm.String())
+	}
+	if slices.Sort(got); !slices.Equal(got, names) {
+		s.Errorf("held by %v, want %v", got, names)
+	}
+}
+
+func (s *stage) believe() {
+	for i := range s.want {
+		if s.proc {
+			s.want[i].source = conn.OwnerProc
+		}
+	}
 }
 
 // allClosed waits until no connection of the namespace is left, but for time-wait, by
@@ -122,6 +156,39 @@ func (s *stage) allClosed(a *actor) {
 	})
 }
 
+// ownerCases live longer than a tick, so that either collector sees them.
+var ownerCases = []struct {
+	name string
+	play func(*stage)
+}{
+	{"ways", ownerWays},
+	{"pre-fork", ownerPreFork},
+	{"fork after accept", ownerForkAfterAccept},
+	{"hand-over", ownerHandOver},
+	{"socket activation", ownerSocketActivation},
+	{"exec", ownerExec},
+	{"gone", ownerGone},
+}
+
+// TestOwner has sockets inherited, passed on and outlive their process.
+func TestOwner(t *testing.T) {
+	for _, c := range ownerCases {
+		t.Run(c.name, func(t *testing.T) { c.play(newStage(t, watch(t, conn.Config{TCP: true}))) })
+	}
+}
+
+// TestDiagOwner is the same without eBPF: /proc tells.
+func TestDiagOwner(t *testing.T) {
+	testkit.Root(t)
+	for _, c := range ownerCases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStage(t, watchDiag(t, conn.Config{TCP: true}))
+			s.proc = true
+			c.play(s)
+		})
+	}
+}
+
 // ways are those to connect and to accept, each of which another thread of the kernel
 // or of the process carries out.
 var (
@@ -129,11 +196,10 @@ var (
 	accepts  = []string{"blocking", "epoll", "thread", "uring", "uring-worker", "uring-poll"}
 )
 
-// TestOwnerWays connects and accepts in every way that there is.
-func TestOwnerWays(t *testing.T) {
-	s := newStage(t, tick)
+// ownerWays connects and accepts in every way that there is.
+func ownerWays(s *stage) {
 	client, server := s.act("client"), s.act("server")
-	port := server.tell("listen l")
+	port := server.tell("listen l tcp")
 	s.expect("listener", server, "l", "listen", conn.OwnerConnect, 1)
 	for i := range connects {
 		client.tell("connect c%d %s %s", i, port, connects[i])
@@ -144,11 +210,10 @@ func TestOwnerWays(t *testing.T) {
 	s.seen()
 }
 
-// TestOwnerPreFork lets workers accept from a listener that they share.
-func TestOwnerPreFork(t *testing.T) {
-	s := newStage(t, tick)
+// ownerPreFork lets workers accept from a listener that they share.
+func ownerPreFork(s *stage) {
 	client, master := s.act("client"), s.act("master")
-	port := master.tell("listen l")
+	port := master.tell("listen l tcp")
 	const workers = 3
 	for i := range workers {
 		w := master.spawn(fmt.Sprint("worker-", i), "l")
@@ -158,12 +223,12 @@ func TestOwnerPreFork(t *testing.T) {
 	}
 	s.expect("the shared listener", master, "l", "listen", conn.OwnerConnect, 1+workers)
 	s.seen()
+	s.listed(master, "l", "master", "worker-0", "worker-1", "worker-2")
 }
 
-// TestOwnerForkAfterAccept is sshd and inetd: the parent accepts, the child works. At
+// ownerForkAfterAccept is sshd and inetd: the parent accepts, the child works. At
 // first the parent is seen to hold the connection, then both, then the child alone.
-func TestOwnerForkAfterAccept(t *testing.T) {
-	s := newStage(t, tick)
+func ownerForkAfterAccept(s *stage) {
 	client, parent := s.act("client"), s.act("parent")
 	join(client, parent)
 	s.expect("accepted", parent, "s", "in", handed, 1)
@@ -181,9 +246,8 @@ func TestOwnerForkAfterAccept(t *testing.T) {
 	s.ended()
 }
 
-// TestOwnerHandOver passes sockets on by SCM_RIGHTS.
-func TestOwnerHandOver(t *testing.T) {
-	s := newStage(t, tick)
+// ownerHandOver passes sockets on by SCM_RIGHTS.
+func ownerHandOver(s *stage) {
 	giver, taker, server := s.act("giver"), s.act("taker"), s.act("server")
 	join(giver, server)
 	s.expect("its own", giver, "c", "out", conn.OwnerConnect, 1)
@@ -197,12 +261,11 @@ func TestOwnerHandOver(t *testing.T) {
 	s.seen()
 }
 
-// TestOwnerSocketActivation lets systemd listen for a service, which it starts with the
+// ownerSocketActivation lets systemd listen for a service, which it starts with the
 // listener, and gets it back.
-func TestOwnerSocketActivation(t *testing.T) {
-	s := newStage(t, tick)
+func ownerSocketActivation(s *stage) {
 	systemd, client := s.act("systemd"), s.act("client")
-	port := systemd.tell("listen l")
+	port := systemd.tell("listen l tcp")
 	s.expect("before", systemd, "l", "listen", conn.OwnerConnect, 1)
 	s.seen()
 	service := systemd.spawn("service", "l")
@@ -219,9 +282,8 @@ func TestOwnerSocketActivation(t *testing.T) {
 	s.seen()
 }
 
-// TestOwnerExec runs another program in the process that connected.
-func TestOwnerExec(t *testing.T) {
-	s := newStage(t, tick)
+// ownerExec runs another program in the process that connected.
+func ownerExec(s *stage) {
 	client, server := s.act("before"), s.act("server")
 	join(client, server)
 	s.expect("connected", client, "c", "out", conn.OwnerConnect, 1)
@@ -231,17 +293,16 @@ func TestOwnerExec(t *testing.T) {
 	s.want = nil
 	s.expect("the same process", client, "c", "out", conn.OwnerConnect, 1)
 	if now := s.want[0].owner; now.PID != was.PID || now.Start != was.Start || now.Comm == was.Comm {
-		t.Fatalf("not the same process with another name: %+v, %+v", was, now)
+		s.Fatalf("not the same process with another name: %+v, %+v", was, now)
 	}
 	s.seen()
 }
 
-// TestOwnerGone lets a process exit before its connection: its own stays its, one that a
+// ownerGone lets a process exit before its connection: its own stays its, one that a
 // child has too goes to that.
-func TestOwnerGone(t *testing.T) {
-	s := newStage(t, tick)
+func ownerGone(s *stage) {
 	client, server := s.act("client"), s.act("server")
-	port := server.tell("listen l")
+	port := server.tell("listen l tcp")
 	for _, c := range []string{"lone", "shared"} {
 		client.tell("connect %s %s blocking", c, port)
 		server.tell("accept %s l blocking", c)
@@ -259,11 +320,11 @@ func TestOwnerGone(t *testing.T) {
 
 // TestOwnerUnseen has all happen within one tick, without a pass over open files.
 func TestOwnerUnseen(t *testing.T) {
-	s := newStage(t, time.Hour)
+	s := newStage(t, watch(t, conn.Config{TCP: true, Interval: time.Hour}))
 	giver, taker, before, parent := s.act("giver"), s.act("taker"), s.act("before"), s.act("parent")
 	clients := s.act("clients")
 
-	port := parent.tell("listen l")
+	port := parent.tell("listen l tcp")
 	clients.tell("connect c %s blocking", port)
 	parent.tell("accept s l blocking")
 	child := parent.spawn("child", "s")
@@ -298,4 +359,37 @@ func TestOwnerUnseen(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOwnerMPTCP has connections over MPTCP, which programs in Go listen for by default:
+// the TCP sockets underneath are the kernel's making and the process' all the same, those
+// that are older than the watcher too.
+func TestOwnerMPTCP(t *testing.T) {
+	ns := testkit.NetNS(t)
+	client, server := act(t, ns, "client"), act(t, ns, "server")
+	port := server.tell("listen old mptcp")
+	client.tell("connect old %s mptcp", port)
+	server.tell("accept old-s old blocking")
+	w := watch(t, conn.Config{TCP: true})
+	ports := []string{port, server.tell("listen new mptcp")}
+	client.tell("connect new %s mptcp", ports[1])
+	server.tell("accept new-s new blocking")
+	client.tell("connect plain %s blocking", ports[1])
+	server.tell("accept plain-s new blocking")
+	w.until(patience, func(s *seen) error {
+		rows := in(ns, s.live)
+		if len(rows) != 8 {
+			return fmt.Errorf("%d rows, want 2 listeners and 3 connections", len(rows))
+		}
+		for _, r := range rows {
+			want := server
+			if slices.Contains(ports, strconv.Itoa(int(r.Rport))) {
+				want = client
+			}
+			if int(r.Owner.PID) != want.pid || r.Owner.Comm.String() != want.name || r.Holders != 1 {
+				return fmt.Errorf("%v %v %d-%d is of %+v, held by %d, want %s %d", r.Dir, r.State, r.Lport, r.Rport, r.Owner, r.Holders, want.name, want.pid)
+			}
+		}
+		return nil
+	})
 }

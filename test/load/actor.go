@@ -107,7 +107,7 @@ type actorDeed struct {
 }
 
 var actorDeeds = map[string]actorDeed{
-	"listen":   {1, (*actor).listen},   // SOCKET: says the port
+	"listen":   {2, (*actor).listen},   // SOCKET tcp|mptcp: says the port
 	"connect":  {3, (*actor).connect},  // SOCKET PORT HOW
 	"accept":   {3, (*actor).accept},   // SOCKET LISTENER HOW
 	"send":     {2, (*actor).send},     // SOCKET BYTES

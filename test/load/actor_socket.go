@@ -16,8 +16,18 @@ var actorLoopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 const actorPatience = 30 * time.Second
 
 func (a *actor) listen(args []string) (string, error) {
-	fd, err := listen(v4, netip.AddrPortFrom(actorLoopback, 0), 64)
+	proto := 0
+	if args[1] == "mptcp" {
+		proto = unix.IPPROTO_MPTCP
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
+		return "", err
+	}
+	if err := unix.Bind(fd, v4.sockaddr(netip.AddrPortFrom(actorLoopback, 0))); err != nil {
+		return "", err
+	}
+	if err := unix.Listen(fd, 64); err != nil {
 		return "", err
 	}
 	at, err := localAddr(fd)
@@ -28,7 +38,7 @@ func (a *actor) listen(args []string) (string, error) {
 	return strconv.Itoa(int(at.Port())), nil
 }
 
-// connect is told how: blocking, nonblocking, thread (another than the group leader),
+// connect is told how: blocking, mptcp, nonblocking, thread (another than the group leader),
 // or one of the rings' ways.
 func (a *actor) connect(args []string) (string, error) {
 	port, err := strconv.ParseUint(args[1], 10, 16)
@@ -36,13 +46,17 @@ func (a *actor) connect(args []string) (string, error) {
 		return "", err
 	}
 	to := netip.AddrPortFrom(actorLoopback, uint16(port))
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	proto := 0
+	if args[2] == "mptcp" {
+		proto = unix.IPPROTO_MPTCP
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
 		return "", err
 	}
 	a.sockets[args[0]] = fd
 	switch how := args[2]; how {
-	case "blocking":
+	case "blocking", "mptcp":
 		err = unix.Connect(fd, v4.sockaddr(to))
 	case "thread":
 		err = onNamedThread(func() error { return unix.Connect(fd, v4.sockaddr(to)) })
