@@ -97,6 +97,8 @@ func openFake(cfg conn.Config) (cli.Collector, error) {
 			s.Faults = []string{"owners of connections (read an iterator: input/output error)", "UDP flows\x1b[2J (EIO)"}[:1+i%2]
 		}
 		return fake{source: replay(all)}, nil
+	case "places":
+		return fake{source: replay([]*conn.Sample{inPlaces()})}, nil
 	case "missing":
 		return fake{source: replay(samples()), missing: []string{"datagrams of QUIC\x1b[0m"}}, nil
 	}
@@ -133,6 +135,22 @@ func examineFake(version string) *doctor.Report {
 		r.Tier, r.Refused = doctor.None, "this kernel lacks BTF"
 	}
 	return r
+}
+
+// inPlaces has a row in each of some containers and units.
+func inPlaces() *conn.Sample {
+	s := sample(0)
+	for i, p := range []conn.Place{
+		{Container: "web", ContainerID: "4c0f5a", Image: "nginx:1", Pod: "web-0", Namespace: "prod", NetNS: "web-0", Cgroup: "/kubepods/a"},
+		{Container: "web", ContainerID: "00ffee", Image: "nginx:2", Pod: "web-1", Namespace: "test", NetNS: "web-1", Cgroup: "/kubepods/b"},
+		{ContainerID: "5eed12", Unit: "docker-5eed12.scope", Slice: "system.slice", Cgroup: "/system.slice/docker-5eed12.scope"},
+		{Unit: "session-3.scope", Slice: "user-0.slice", Session: "3", NetNS: "evil\x1b[2J", Cgroup: "/user.slice/user-0.slice/session-3.scope"},
+	} {
+		c := tcp(uint64(i+1), "app", "192.0.2.1", uint16(40000+i), "203.0.113.9", 443)
+		c.Place, c.RTT = &p, uint32(20_000*(i+2))
+		s.Conns = append(s.Conns, c)
+	}
+	return s
 }
 
 // protocols has one row for each protocol that cfg asks for.

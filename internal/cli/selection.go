@@ -23,7 +23,11 @@ type selection struct {
 	pid                 []string
 	process             string
 	user                string
+	container           string
+	pod, namespace      string
+	unit, cgroup        string
 	netns               string
+	netnsName           string // netns where it is no inode and no name of ip netns
 }
 
 func (o *selection) flags() *pflag.FlagSet {
@@ -42,7 +46,12 @@ func (o *selection) flags() *pflag.FlagSet {
 	f.StringSliceVar(&o.pid, "pid", nil, "owned by process `pid`")
 	f.StringVar(&o.process, "process", "", "owned by a process whose comm matches regular expression `re`")
 	f.StringVar(&o.user, "user", "", "owned by user `name` or uid")
-	f.StringVar(&o.netns, "netns", "", "in network namespace `ns`: an inode or a name of ip netns")
+	f.StringVar(&o.container, "container", "", "in container `name` or id, or one that begins so")
+	f.StringVar(&o.pod, "pod", "", "in pod `name`, or one that begins so")
+	f.StringVar(&o.namespace, "namespace", "", "in Kubernetes namespace `name`, or one that begins so")
+	f.StringVar(&o.unit, "unit", "", "of systemd unit `name`, or one that begins so")
+	f.StringVar(&o.cgroup, "cgroup", "", "in the control group at `path`, or one that begins so")
+	f.StringVar(&o.netns, "netns", "", "in network namespace `ns`: an inode, or a name or how one begins")
 	return f
 }
 
@@ -66,10 +75,6 @@ func (o *selection) filter(env *Env, list *column.List) (*filter.Filter, error) 
 	if err != nil {
 		return nil, err
 	}
-	netns, err := o.inode(env)
-	if err != nil {
-		return nil, err
-	}
 	var all []*filter.Filter
 	for _, c := range []condition{
 		{"tcp", "proto", "=", o.proto()},
@@ -82,7 +87,7 @@ func (o *selection) filter(env *Env, list *column.List) (*filter.Filter, error) 
 		{"pid", "pid", "=", strings.Join(o.pid, ",")},
 		{"process", "comm", "~", o.process},
 		{"user", "uid", "=", uid},
-		{"netns", "netns", "=", netns},
+		{"netns", "netns", "=", o.inode(env)},
 	} {
 		if c.value == "" {
 			continue
@@ -93,7 +98,42 @@ func (o *selection) filter(env *Env, list *column.List) (*filter.Filter, error) 
 		}
 		all = append(all, f)
 	}
-	return filter.And(all...), nil
+	places, err := o.places(list)
+	if err != nil {
+		return nil, err
+	}
+	return filter.And(append(all, places...)...), nil
+}
+
+// places makes the filters of the flags that take a name or the beginning of one, each
+// of any of its fields.
+func (o *selection) places(list *column.List) ([]*filter.Filter, error) {
+	var all []*filter.Filter
+	for _, c := range []struct {
+		flag, value string
+		fields      []string
+	}{
+		{"container", o.container, []string{"container", "container_id"}},
+		{"pod", o.pod, []string{"pod"}},
+		{"namespace", o.namespace, []string{"namespace"}},
+		{"unit", o.unit, []string{"unit"}},
+		{"cgroup", o.cgroup, []string{"cgroup"}},
+		{"netns", o.netnsName, []string{"netns_name"}},
+	} {
+		if c.value == "" {
+			continue
+		}
+		var any []*filter.Filter
+		for _, field := range c.fields {
+			f, err := filter.Prefix(list, field, c.value)
+			if err != nil {
+				return nil, filterFailure("--"+c.flag, err)
+			}
+			any = append(any, f)
+		}
+		all = append(all, filter.Or(any...))
+	}
+	return all, nil
 }
 
 func (o *selection) proto() string {
@@ -151,16 +191,18 @@ func (o *selection) uid(env *Env) (string, error) {
 	return strconv.FormatUint(uint64(uid), 10), nil
 }
 
-// inode is --netns as a number.
-func (o *selection) inode(env *Env) (string, error) {
+// inode is --netns as a number. What is no name that ip netns has now is looked for among
+// the names of all namespaces, which may come later.
+func (o *selection) inode(env *Env) string {
 	// readlink(/proc/PID/ns/net) prints net:[INODE].
 	s := strings.TrimSuffix(strings.TrimPrefix(o.netns, "net:["), "]")
 	if s == "" || isNumber(s) {
-		return s, nil
+		return s
 	}
 	inode, err := env.NetNS(s)
 	if err != nil {
-		return "", usagef("ip netns lists the names; /proc/PID/ns/net has the inode", "--netns: no network namespace %q", s)
+		o.netnsName = s
+		return ""
 	}
-	return strconv.FormatUint(uint64(inode), 10), nil
+	return strconv.FormatUint(uint64(inode), 10)
 }

@@ -107,13 +107,21 @@ func (g *grouping) numberOf(p *conn.Place) groupKey {
 	if s == "" {
 		return noValue
 	}
+	key := groupKey{hi: 1, lo: g.textNumber(s)}
+	if g.by.scope != nil {
+		key.hi = 1 + g.textNumber(g.by.scope(p))
+	}
+	return key
+}
+
+func (g *grouping) textNumber(s string) uint64 {
 	n, known := g.texts[s]
 	if !known {
 		n = g.named
 		g.named++
 		g.texts[s] = n
 	}
-	return groupKey{hi: 1, lo: n}
+	return n
 }
 
 // link makes the rows of each group a list.

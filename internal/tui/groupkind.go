@@ -22,6 +22,7 @@ type groupKind struct {
 	field string // that the groups are ordered by where they are by name
 	key   func(r *table.Row) (key groupKey, ok bool)
 	text  func(p *conn.Place) string
+	scope func(p *conn.Place) string                    // text is unique in; nil: everywhere
 	label func(dst []byte, e *env, r *table.Row) []byte // r has what the group's rows share
 }
 
@@ -43,9 +44,9 @@ func groupKinds() []groupKind {
 		{name: "state", field: "state", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.State.String()...) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.State)}, r.State != 0 }},
 		textKind("unit", func(p *conn.Place) string { return p.Unit }),
-		textKind("container", func(p *conn.Place) string { return p.Container }),
-		textKind("pod", func(p *conn.Place) string { return p.Pod }),
-		{name: "netns", field: "netns", label: func(dst []byte, _ *env, r *table.Row) []byte { return strconv.AppendUint(dst, uint64(r.NetNS), 10) },
+		{name: "container", field: "container", text: containerOf, label: containerLabel},
+		{name: "pod", field: "pod", text: func(p *conn.Place) string { return p.Pod }, scope: func(p *conn.Place) string { return p.Namespace }, label: podLabel},
+		{name: "netns", field: "netns", label: netnsLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.NetNS)}, r.NetNS != 0 }},
 		{name: "cc", field: "cc", label: func(dst []byte, e *env, r *table.Row) []byte { return appendSafe(dst, r.CC.Bytes(), e.ascii) },
 			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.CC), r.Has&conn.HasSettings != 0 }},
@@ -63,6 +64,45 @@ func userLabel(dst []byte, e *env, r *table.Row) []byte {
 		return appendSafe(dst, []byte(r.Place.User), e.ascii)
 	}
 	return strconv.AppendUint(append(dst, "uid "...), uint64(r.UID), 10)
+}
+
+// containerOf is what tells containers apart: pods have containers of the same name.
+func containerOf(p *conn.Place) string {
+	if p.ContainerID != "" {
+		return p.ContainerID
+	}
+	return p.Container
+}
+
+// shortID is how many digits of an id docker-ps(1) shows.
+const shortID = 12
+
+// containerLabel is pod/name, or an id where there is no name.
+func containerLabel(dst []byte, e *env, r *table.Row) []byte {
+	p := r.Place
+	if p.Container == "" {
+		return appendSafe(dst, []byte(p.ContainerID[:min(len(p.ContainerID), shortID)]), e.ascii)
+	}
+	if p.Pod != "" {
+		dst = append(appendSafe(dst, []byte(p.Pod), e.ascii), '/')
+	}
+	return appendSafe(dst, []byte(p.Container), e.ascii)
+}
+
+// podLabel is namespace/pod.
+func podLabel(dst []byte, e *env, r *table.Row) []byte {
+	if r.Place.Namespace != "" {
+		dst = append(appendSafe(dst, []byte(r.Place.Namespace), e.ascii), '/')
+	}
+	return appendSafe(dst, []byte(r.Place.Pod), e.ascii)
+}
+
+// netnsLabel is the name, if it has one, and the inode.
+func netnsLabel(dst []byte, e *env, r *table.Row) []byte {
+	if r.Place != nil && r.Place.NetNS != "" {
+		dst = append(appendSafe(dst, []byte(r.Place.NetNS), e.ascii), ' ')
+	}
+	return strconv.AppendUint(dst, uint64(r.NetNS), 10)
 }
 
 func textKind(name string, text func(p *conn.Place) string) groupKind {
