@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz screenshot clean
+.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz recipes screenshot clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: ## all benchmarks; BENCH=regexp COUNT=10
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	@.ci/fuzz $(FUZZTIME)
+
+recipes: build ## run the recipes of docs/report.md on a recording of this host, as root (needs npm's registry)
+	@.ci/recipes
 
 screenshot: ## docs/img/*.svg, the screen and the stream, from real runs in network namespaces, as root
 	@.ci/screenshot

@@ -164,6 +164,8 @@ func gapText(g record.Gap, zone *time.Location) string {
 	const clock = "2006-01-02 15:04:05"
 	switch {
 	case g.From.IsZero() && g.To.IsZero():
+	case g.From.IsZero():
+		text += ", before " + g.To.In(zone).Format(clock)
 	case g.To.IsZero():
 		text += ", after " + g.From.In(zone).Format(clock)
 	default:

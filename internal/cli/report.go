@@ -80,8 +80,12 @@ func (p *plan) report(ctx context.Context, r *record.Reader, times spanTimes, by
 		}
 		sum.Add(sample)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return nil
+	case frame.From.IsZero():
+		writeGaps(p.env, r.Gaps())
+		return &failure{code: exitRuntime, msg: "there is no tick in that time that can be read"}
 	}
 	top := p.top
 	if top == 0 && format == report.Text {

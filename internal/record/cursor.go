@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"time"
@@ -87,20 +88,19 @@ func (c *Cursor) give(s *conn.Sample) *conn.Sample {
 	if !c.given || session != c.session || seq != c.seq+1 {
 		s = c.dec.Whole()
 	}
+	g := Gap{To: s.Time, What: c.why}
+	switch {
+	case !c.given:
+	case session != c.session:
+		g.What = cmp.Or(g.What, GapStopped)
+	case seq != c.seq+1:
+		g.Ticks, g.What = seq-c.seq-1, cmp.Or(g.What, GapMissing)
+	}
 	if c.given {
-		g := Gap{From: time.Unix(0, c.time).UTC(), To: s.Time}
-		switch {
-		case session != c.session:
-			g.What = GapStopped
-		case seq != c.seq+1:
-			g.Ticks, g.What = seq-c.seq-1, GapMissing
-		}
-		if c.why != "" {
-			g.What = c.why
-		}
-		if g.What != "" && s.Reset {
-			c.lib.lost(g)
-		}
+		g.From = c.Time()
+	}
+	if g.What != "" && s.Reset {
+		c.lib.lost(g)
 	}
 	c.given, c.session, c.seq, c.time, c.why = true, session, seq, s.Time.UnixNano(), ""
 	c.here = place{c.n, c.pos - 1}
@@ -177,8 +177,12 @@ func (c *Cursor) turn(n int) error {
 		c.n, c.tape, c.pos, c.dec, c.valid = n, t, 0, dec, false
 		return nil
 	}
-	if c.given && c.why != "" {
-		c.lib.lost(Gap{From: c.Time(), What: c.why})
+	if c.why != "" {
+		g := Gap{What: c.why}
+		if c.given {
+			g.From = c.Time()
+		}
+		c.lib.lost(g)
 		c.why = ""
 	}
 	return io.EOF
