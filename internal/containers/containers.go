@@ -25,15 +25,17 @@ import (
 // Sockets are paths of unix sockets; those that are not there are waited for.
 type Sockets struct {
 	Containerd []string
-	CRI        []string // of the Kubernetes Container Runtime Interface: CRI-O, containerd
+	CRI        []string // of the Kubernetes Container Runtime Interface: CRI-O
 	Engine     []string // of Docker's API: Docker, Podman
 }
 
-// Default is where the runtimes listen by default.
+// Default is where the runtimes listen by default. containerd is asked for Kubernetes'
+// containers too, by its own services, which tell of them without being asked again: its
+// labels have all that the CRI has.
 func Default() Sockets {
 	return Sockets{
 		Containerd: []string{"/run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock"},
-		CRI:        []string{"/run/crio/crio.sock", "/run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock"},
+		CRI:        []string{"/run/crio/crio.sock"},
 		Engine:     []string{"/run/docker.sock", "/run/podman/podman.sock"},
 	}
 }
