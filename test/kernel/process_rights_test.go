@@ -128,7 +128,7 @@ func TestNoStdin(t *testing.T) {
 	ns := testkit.NetNS(t)
 	load := testkit.Start(t, ns, "bulk", "-n", "3", "-max", "1000", "-hold")
 	truths := load.Ready()
-	args := append([]string{"-c", `exec "$0" "$@" <&-`, tcptop(t), "-n", "1", "-o", "jsonl"}, netns(ns)...)
+	args := append([]string{"-c", `exec "$0" "$@" <&-`, tcptop(t), "--tcp", "-n", "1", "-o", "jsonl"}, netns(ns)...)
 	c := startAs(t, nil, "/bin/sh", args...)
 	lines := <-c.rest()
 	if _, err := c.ends(); err != nil || c.stderr.Len() > 0 {

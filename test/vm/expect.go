@@ -20,6 +20,7 @@ type limit struct {
 	skips   string   // tests that are skipped
 	lacks   string   // what the BTF check misses
 	only    string   // tests to run there: the others would all fail for this one reason, most by waiting
+	not     string   // tests that are left out there, likewise
 }
 
 // limits is the whole table; patterns are regular expressions that match all of a name
@@ -57,14 +58,10 @@ func limits() []limit {
 			what:  "UDP: trampolines are refused",
 			says:  "tcptop: not measured here: UDP, whose programs this kernel refuses.*",
 			fails: "TestUDP",
-			only:  "Test(Contract|Diag.*|NoStdin|UDP|" + tcpTests + ")",
+			not:   "Test(UDP.+|Names.*|Signal.*|Kill|Pair|Rights.*|BulkFormats|Tier.*|RingFullStopped|DiagUDP)",
 		},
 	}
 }
-
-// tcpTests are those that need no UDP.
-const tcpTests = "Bulk|BulkBefore|BulkDuring|TableFull|RingFull|ListenerBacklog|Namespaces|MountedNamespace|QuietSettles|Reconnect|" +
-	"SameTuple|ResetByPeer|ResetUnread|Refused|Retrans|Short|AgainstSS|States"
 
 // elsewhere are tests that are left to the host. Most are of what no kernel changes and
 // start tcptop up to 30 times, at seconds each under emulation: options, what is escaped,
@@ -84,21 +81,25 @@ func limitsOf(name string) []limit {
 	return slices.DeleteFunc(limits(), func(l limit) bool { return !slices.Contains(l.on, name) })
 }
 
-// only returns which tests a whole run has on a kernel; empty: all.
-func only(name string) (tests string) {
+// scope returns which tests a whole run has on a kernel, empty: all, and which it has not.
+func scope(name string) (only, not string) {
+	not = elsewhere
 	for _, l := range limitsOf(name) {
-		tests = cmp.Or(tests, l.only)
+		only = cmp.Or(only, l.only)
+		if l.not != "" {
+			not += "|" + l.not
+		}
 	}
-	return tests
+	return only, not
 }
 
 // selection is the pattern for go test of those tests that a pattern of the user and
-// one of the table match, without those of what no kernel changes.
-func selection(tests []string, run, only string) string {
+// one of the table match, without others.
+func selection(tests []string, run, only, not string) string {
 	top, sub, deep := strings.Cut(run, "/")
 	var chosen []string
 	for _, name := range tests {
-		if regexp.MustCompile(top).MatchString(name) && (only == "" || matches(only, name)) && !matches(elsewhere, name) {
+		if regexp.MustCompile(top).MatchString(name) && (only == "" || matches(only, name)) && !matches(not, name) {
 			chosen = append(chosen, name)
 		}
 	}

@@ -35,7 +35,8 @@ func (g *guest) boot(ctx context.Context, take func(wire.Message)) error {
 		return err
 	}
 	defer messages.Close()
-	cmd := exec.CommandContext(ctx, "nice", append([]string{"-n", "10"}, g.qemu()...)...)
+	argv := g.qemu()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// Of its own group: Ctrl-C is for the matrix, which then ends its guests.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.ExtraFiles = []*os.File{line} // /dev/fd/3

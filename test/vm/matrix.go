@@ -102,7 +102,8 @@ func (m *matrix) one(ctx context.Context, k kernel, p place, run string) *verdic
 	o := &outcome{jobs: map[string]*job{}, dir: log}
 	todo := append(backendJobs(), wire.Job{Name: "doctor", Argv: []string{"/bin/tcptop", "doctor", "-o", "json"}, Limit: liveLimit})
 	if p.name == "" {
-		todo = append(todo, testsJob(selection(m.tests, run, only(k.name))))
+		only, not := scope(k.name)
+		todo = append(todo, testsJob(selection(m.tests, run, only, not)))
 	}
 	start := time.Now()
 	err := m.boot(ctx, k, log, p.options, todo, o.take)

@@ -52,7 +52,11 @@ func table(verdicts []*verdict) string {
 		head := fmt.Sprintf("| %s (Debian's %s) | %s |", v.kernel.series, v.release, v.kernel.arch)
 		tail := fmt.Sprintf(" %s | %s |", cmp.Or(v.tier, "none"), v.missing())
 		if v.place == "" {
-			fmt.Fprintf(&kernels, "%s%s %d | %.0f |\n", head, tail, v.passed, v.seconds)
+			tests := fmt.Sprint(v.passed)
+			if n := len(v.wrong); n > 0 {
+				tests += fmt.Sprintf(", **%d not as expected**", n)
+			}
+			fmt.Fprintf(&kernels, "%s%s %s | %.0f |\n", head, tail, tests, v.seconds)
 		} else {
 			fmt.Fprintf(&places, "%s %s |%s %.0f |\n", head, v.place, tail, v.seconds)
 		}

@@ -43,7 +43,7 @@ func TestTable(t *testing.T) {
 		if len(l.on) == 0 || len(l.refuses)+len(l.denies) == 0 && l.says+l.fails+l.skips+l.lacks == "" {
 			t.Errorf("%q shows nowhere", l.what)
 		}
-		for _, pattern := range []string{l.says, l.fails, l.skips, l.lacks, l.only} {
+		for _, pattern := range []string{l.says, l.fails, l.skips, l.lacks, l.only, l.not} {
 			matches(pattern, "") // panics if it is no regular expression
 		}
 	}
@@ -58,7 +58,7 @@ func TestSelection(t *testing.T) {
 		{"TestB/x/y", "", "^(TestB)$/x/y"},
 		{"TestC", "", "^()$"},
 	} {
-		if got := selection(tests, c.run, c.only); got != c.want {
+		if got := selection(tests, c.run, c.only, elsewhere); got != c.want {
 			t.Errorf("-run %q, only %q: %s, not %s", c.run, c.only, got, c.want)
 		}
 	}

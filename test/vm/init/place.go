@@ -38,6 +38,9 @@ func mounts() error {
 	if err := mount(kind, "/sys/fs/cgroup", options); err != nil {
 		return err
 	}
+	if err := mount("cgroup", "/run/cgroup/pids", "pids"); err != nil { // of v1, beside either
+		return err
+	}
 	for name, target := range map[string]string{"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"} {
 		if err := os.Symlink("/proc/self/"+target, "/dev/"+name); err != nil {
 			return err
