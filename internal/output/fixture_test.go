@@ -78,6 +78,7 @@ func ticks() []*table.Snapshot {
 	for i, name := range hostile {
 		c := tcp(uint64(100+i), "::ffff:10.0.0.1", 50000, "::ffff:10.0.0.2", uint16(1000+i))
 		c.Owner.Comm = conn.MakeName(name)
+		c.Remote = &conn.Remote{Name: name, Org: name, Country: name, Source: conn.NameDNS}
 		first.Conns = append(first.Conns, c)
 	}
 	moved := first.Conns[1]

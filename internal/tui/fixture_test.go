@@ -67,6 +67,7 @@ func ticks() []*conn.Sample {
 	for i, name := range hostile() {
 		c := tcp(uint64(100+i), name, uint32(9000+i), "::ffff:10.0.0.1", 50000, "::ffff:10.0.0.2", uint16(1000+i))
 		c.Process = &conn.Process{Cmdline: name, Exe: name}
+		c.Remote = &conn.Remote{Name: name, Org: name, Country: name, Source: conn.NamePTR}
 		c.Place = &conn.Place{User: name, Unit: name, Pod: name}
 		first.Conns = append(first.Conns, c)
 	}
