@@ -22,6 +22,8 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
+const deadline = 30 * time.Second
+
 var began = time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
 
 // host is two connections, of which the first moves each second.
@@ -100,7 +102,7 @@ func (h *host) put(t testing.TB, l *Log, n int) {
 
 func (l *Log) settle(t testing.TB) {
 	t.Helper()
-	testkit.Eventually(t, patience, func() error {
+	testkit.Eventually(t, deadline, func() error {
 		if n := l.rows.Load(); n != 0 {
 			return fmt.Errorf("%d rows wait", n)
 		}

@@ -55,7 +55,8 @@ type Log struct {
 	cfg    Config
 	kind   kind
 	queue  chan tick
-	rows   atomic.Int64 // that wait in queue
+	ticks  atomic.Int64 // that wait, the one that is written included
+	rows   atomic.Int64 // of them
 	gap    bool         // the last tick that was put found no room
 	closed bool         // no more is put
 	done   chan struct{}
@@ -95,12 +96,14 @@ func Open(cfg Config) (*Log, error) {
 func (l *Log) Put(s *table.Snapshot) {
 	n := int64(s.Len())
 	if waiting := l.rows.Load(); waiting == 0 || waiting+n <= maxWaitingRows {
+		l.ticks.Add(1)
 		l.rows.Add(n)
 		select {
 		case l.queue <- tick{s, l.gap}:
 			l.gap = false
 			return
 		default:
+			l.ticks.Add(-1)
 			l.rows.Add(-n)
 		}
 	}
@@ -121,7 +124,7 @@ func (l *Log) Close(ctx context.Context, grace time.Duration) {
 	l.closed = true
 	close(l.queue)
 	if !l.over(ctx.Done(), patience) && !l.over(nil, grace) {
-		l.fail(errSlow, uint64(len(l.queue))+1)
+		l.fail(errSlow, uint64(l.ticks.Load()))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -168,6 +171,7 @@ func (l *Log) run() {
 		} else if l.calm++; len(l.queue) == 0 && l.calm >= calm {
 			l.recovered()
 		}
+		l.ticks.Add(-1)
 		l.rows.Add(-int64(t.Len()))
 		t.Release()
 	}

@@ -1,7 +1,6 @@
 package logfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -144,9 +143,14 @@ func TestVanishes(t *testing.T) {
 	}
 }
 
-// stuffed is a log whose disk takes nothing until somebody reads from it, and what is
-// in front of the log there.
-func stuffed(t *testing.T) (_ *Log, disk *os.File, before int) {
+// stuffed is a disk that takes nothing until somebody reads from it.
+type stuffed struct {
+	fd     int
+	got    []byte
+	before int // bytes in front of what the log writes
+}
+
+func stuff(t *testing.T) (*Log, *stuffed) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.csv")
 	if err := unix.Mkfifo(path, 0o600); err != nil {
@@ -156,24 +160,39 @@ func stuffed(t *testing.T) (_ *Log, disk *os.File, before int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disk = os.NewFile(uintptr(fd), path)
-	t.Cleanup(func() { _ = disk.Close() })
+	d := &stuffed{fd: fd}
+	t.Cleanup(func() { _ = unix.Close(fd) })
 	for {
 		n, err := unix.Write(fd, make([]byte, 1<<12))
 		if errors.Is(err, unix.EAGAIN) {
-			return mustOpen(t, config(t, path)), disk, before
+			return mustOpen(t, config(t, path)), d
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		before += n
+		d.before += n
+	}
+}
+
+// drain reads what is there.
+func (d *stuffed) drain(t *testing.T) {
+	t.Helper()
+	for buf := make([]byte, 1<<16); ; {
+		n, err := unix.Read(d.fd, buf)
+		if errors.Is(err, unix.EAGAIN) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.got = append(d.got, buf[:n]...)
 	}
 }
 
 // Nobody waits for a disk that takes nothing; what it would not take is counted, and
 // when it takes something again the log goes on.
 func TestSlowDisk(t *testing.T) {
-	l, disk, before := stuffed(t)
+	l, disk := stuff(t)
 	h := newHost()
 	for range maxWaiting + 51 {
 		l.Put(h.tick())
@@ -181,46 +200,47 @@ func TestSlowDisk(t *testing.T) {
 	if s := l.Status(); !errors.Is(s.Err, errSlow) || s.Missing != 50 && s.Missing != 51 {
 		t.Errorf("%+v", s)
 	}
-	var got []byte
-	for l.Status().Err != nil || !bytes.HasSuffix(got, []byte(line(h.n-1, 2))) {
-		l.Put(h.tick()) // so that there is something to read
-		buf := make([]byte, 1<<16)
-		n, err := disk.Read(buf)
-		if err != nil {
-			t.Fatal(err)
+	testkit.Eventually(t, deadline, func() error {
+		disk.drain(t)
+		if s := l.Status(); s.Err != nil {
+			return s.Err
 		}
-		got = append(got, buf[:n]...)
-	}
-	if n := wholeLines(t, string(got[before:])); n+int(l.Status().Missing) != h.n {
+		if n := l.rows.Load(); n > 0 {
+			return fmt.Errorf("%d rows wait", n)
+		}
+		return nil
+	})
+	l.Put(h.tick())
+	l.settle(t)
+	disk.drain(t)
+	if n := wholeLines(t, string(disk.got[disk.before:])); n+int(l.Status().Missing) != h.n {
 		t.Errorf("%d ticks, %d were read, %d are missing", h.n, n, l.Status().Missing)
 	}
 }
 
 // The end does not wait for a disk either.
 func TestCloseGivesUp(t *testing.T) {
-	l, disk, before := stuffed(t)
+	l, disk := stuff(t)
 	h := newHost()
 	for range maxWaiting + 1 {
 		l.Put(h.tick())
 	}
-	was := l.Status().Missing // where the first had not been taken off the queue yet
 	l.Close(ended(), time.Millisecond)
 	if n := l.Status().Missing; n != maxWaiting+1 {
-		t.Errorf("%d ticks are missing, %d before the end; want %d", n, was, maxWaiting+1)
+		t.Errorf("%d ticks are missing, want %d", n, maxWaiting+1)
 	}
 	if said := l.News(); said[len(said)-1] != fmt.Sprintf("%d ticks are missing in all", maxWaiting+1) {
 		t.Errorf("%q", said)
 	}
-	for over := false; !over; { // lets the writer go
-		if _, err := disk.Read(make([]byte, before)); err != nil {
-			t.Fatal(err)
-		}
+	testkit.Eventually(t, deadline, func() error { // lets the writer go
+		disk.drain(t)
 		select {
 		case <-l.done:
-			over = true
+			return nil
 		default:
+			return errors.New("the writer has not ended")
 		}
-	}
+	})
 }
 
 func TestBoundedRows(t *testing.T) {
