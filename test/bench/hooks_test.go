@@ -25,10 +25,10 @@ func BenchmarkUDPHooks(b *testing.B) {
 			{"hooks=none", nothing},
 			{"hooks=none-again", nothing},
 			{"hooks=tcptop", ownHooks},
-			{"hooks=empty", otherHooks("tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
-			{"hooks=skb", otherHooks("tb_skb_out", "tb_skb_in")},
-			{"hooks=calls", otherHooks("tb_call_send", "tb_call_recv")},
-			{"hooks=calls+peers", otherHooks("tb_peer_send", "tb_peer_recv", "tb_peer_to", "tb_peer_from")},
+			{"hooks=empty", otherHooks(loadUdp, "tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
+			{"hooks=skb", otherHooks(loadUdp, "tb_skb_out", "tb_skb_in")},
+			{"hooks=calls", otherHooks(loadUdp, "tb_call_send", "tb_call_recv")},
+			{"hooks=calls+peers", otherHooks(loadUdp, "tb_peer_send", "tb_peer_recv", "tb_peer_to", "tb_peer_from")},
 		}}
 		b.Run(load.name, c.bench)
 	}
@@ -46,9 +46,9 @@ func ownHooks(b *testing.B) (int, func()) {
 	}
 }
 
-func otherHooks(names ...string) func(*testing.B) (int, func()) {
+func otherHooks(load func() (*ebpf.CollectionSpec, error), names ...string) func(*testing.B) (int, func()) {
 	return func(b *testing.B) (int, func()) {
-		spec, err := loadUdp()
+		spec, err := load()
 		if err != nil {
 			b.Fatal(err)
 		}
