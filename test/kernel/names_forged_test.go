@@ -9,12 +9,12 @@ import (
 	"tcptop/internal/conn"
 )
 
-// liar answers every question on 127.0.0.1:53 with what say makes of it.
-func (z *zone) liar(say func(query []byte) (answers [][]byte)) {
+// liar answers every question at an address's port 53 with what say makes of it.
+func (z *zone) liar(at string, say func(query []byte) (answers [][]byte)) {
 	z.t.Helper()
 	var s net.PacketConn
 	var err error
-	z.Do(func() { s, err = net.ListenPacket("udp", "127.0.0.1:53") })
+	z.Do(func() { s, err = net.ListenPacket("udp", net.JoinHostPort(at, "53")) })
 	must(z.t, err)
 	done := make(chan struct{})
 	go func() {
@@ -57,7 +57,7 @@ func TestNamesForged(t *testing.T) {
 	w := watch(t, conn.Config{TCP: true, UDP: true, DNS: true})
 	z := newZone(t)
 	another := dnsmessage.MustNewName("bank.example.test.")
-	z.liar(func(query []byte) [][]byte {
+	z.liar("127.0.0.1", func(query []byte) [][]byte {
 		return [][]byte{
 			z.answer(query, func(m *dnsmessage.Message) { m.ID++; m.Questions[0].Name, m.Answers[0].Header.Name = another, another }),
 			z.answer(query, func(m *dnsmessage.Message) { m.Questions[0].Name, m.Answers[0].Header.Name = another, another }),
@@ -97,6 +97,35 @@ func TestNamesForged(t *testing.T) {
 	w.named(local, remote, "good.example.test", conn.NameDNS)
 }
 
+// TestNamesUnconnected asks as musl and forwarders do, by a socket that is not connected,
+// of either family and of both.
+func TestNamesUnconnected(t *testing.T) {
+	w := watch(t, conn.Config{TCP: true, UDP: true, DNS: true})
+	z := newZone(t)
+	for _, at := range []string{"127.0.0.1", "::1"} {
+		z.liar(at, func(query []byte) [][]byte { return [][]byte{z.answer(query, func(*dnsmessage.Message) {})} })
+	}
+	for _, c := range []struct{ name, network, bound, server string }{
+		{"four.example.test", "udp4", "127.0.0.1:0", "127.0.0.1"},
+		{"six.example.test", "udp6", "[::1]:0", "::1"},
+		{"mapped.example.test", "udp", ":0", "127.0.0.1"},
+	} {
+		var s net.PacketConn
+		var err error
+		z.Do(func() { s, err = net.ListenPacket(c.network, c.bound) })
+		must(t, err)
+		query := dnsmessage.Message{Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(c.name + "."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
+		data, err := query.Pack()
+		must(t, err)
+		_, err = s.WriteTo(data, &net.UDPAddr{IP: net.ParseIP(c.server), Port: 53})
+		must(t, err)
+		_, _, err = s.ReadFrom(make([]byte, 1500))
+		must(t, err, s.Close())
+		local, remote := endsOf(z.dial(webAddrs[0]))
+		w.named(local, remote, c.name, conn.NameDNS)
+	}
+}
+
 // TestNamesOff asks where names are not wanted: nothing is noted, nothing named.
 func TestNamesOff(t *testing.T) {
 	for name, cfg := range map[string]conn.Config{
@@ -105,7 +134,7 @@ func TestNamesOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := watch(t, cfg)
 			z := newZone(t)
-			z.liar(func(query []byte) [][]byte { return [][]byte{z.answer(query, func(*dnsmessage.Message) {})} })
+			z.liar("127.0.0.1", func(query []byte) [][]byte { return [][]byte{z.answer(query, func(*dnsmessage.Message) {})} })
 			if addrs, err := z.ask("good.example.test", "ip4"); err != nil || len(addrs) == 0 {
 				t.Fatalf("%v, %v", addrs, err)
 			}
