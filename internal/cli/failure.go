@@ -10,6 +10,7 @@ import (
 
 	"tcptop/internal/conn"
 	"tcptop/internal/output"
+	"tcptop/internal/rights"
 )
 
 // failure is an error with the exit code that it ends the program with.
@@ -27,7 +28,13 @@ func usagef(hint, format string, args ...any) error {
 }
 
 // capabilities are all that tcptop can use, as setcap(8) takes them.
-const capabilities = "cap_bpf,cap_perfmon,cap_net_admin,cap_sys_ptrace,cap_dac_read_search,cap_sys_admin+ep"
+func capabilities() string {
+	var names []string
+	for _, c := range rights.Capabilities() {
+		names = append(names, strings.ToLower(c.Name))
+	}
+	return strings.Join(names, ",") + "+ep"
+}
 
 // openFailure says what the collector's error means for whoever started us.
 func (env *Env) openFailure(err error) *failure {
@@ -36,6 +43,8 @@ func (env *Env) openFailure(err error) *failure {
 	switch {
 	case errors.As(err, &permission) && permission.Origin == conn.FromDiag:
 		return &failure{code: exitPermission, msg: err.Error(), hint: "what keeps netlink sockets from this program, such as a seccomp filter, must let it pass"}
+	case errors.As(err, &permission) && permission.Remedy != "":
+		return &failure{code: exitPermission, msg: err.Error(), hint: permission.Remedy}
 	case errors.As(err, &permission) && len(permission.Missing) == 0:
 		return &failure{code: exitPermission, msg: err.Error(),
 			hint: "the capabilities are there: a seccomp filter or a user namespace keeps bpf(2) from this program; tcptop doctor shows more"}
@@ -53,7 +62,7 @@ func (env *Env) openFailure(err error) *failure {
 // grant is how to get the permissions.
 func (env *Env) grant() string {
 	path := env.program()
-	return fmt.Sprintf("run sudo %s …, or once: sudo setcap %s %s", path, capabilities, path)
+	return fmt.Sprintf("run sudo %s …, or once: sudo setcap %s %s", path, capabilities(), path)
 }
 
 func (env *Env) program() string {

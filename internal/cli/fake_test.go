@@ -76,6 +76,8 @@ func openFake(cfg conn.Config) (cli.Collector, error) {
 	switch os.Getenv("TCPTOP_FAKE") {
 	case "permission":
 		return nil, &conn.PermissionError{Origin: conn.FromBPF, Missing: []string{"CAP_BPF"}, Err: os.ErrPermission}
+	case "lockdown":
+		return nil, &conn.PermissionError{Origin: conn.FromBPF, Remedy: "boot with lockdown=integrity", Err: errors.New("lockdown is at confidentiality")}
 	case "unsupported":
 		return nil, &conn.UnsupportedError{Origin: conn.FromBPF, What: "BTF (/sys/kernel/btf/vmlinux)", Err: os.ErrNotExist}
 	case "config":

@@ -20,6 +20,7 @@ type Config struct {
 type PermissionError struct {
 	Origin  Origin
 	Missing []string // capabilities: "CAP_BPF" …; empty where something else refuses
+	Remedy  string   // what would help, where that is known
 	Err     error
 }
 

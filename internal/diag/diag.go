@@ -2,13 +2,13 @@ package diag
 
 import (
 	"errors"
-	"os"
 	"sync"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/rights"
 )
 
 const (
@@ -46,8 +46,8 @@ func Open(cfg conn.Config) (_ *Diag, err error) {
 	if err := d.try(d.ping); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	d.roams = capable(unix.CAP_SYS_ADMIN)
-	d.seesAll = capable(unix.CAP_SYS_PTRACE) && capable(unix.CAP_DAC_READ_SEARCH)
+	d.roams = rights.OnHost(unix.CAP_SYS_ADMIN)
+	d.seesAll = rights.OnHost(unix.CAP_SYS_PTRACE) && rights.OnHost(unix.CAP_DAC_READ_SEARCH)
 	d.tell()
 	return d, nil
 }
@@ -103,6 +103,9 @@ func (d *Diag) tell() {
 	if !d.seesAll {
 		d.miss("the processes of other users' sockets (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)")
 	}
+	if rights.Hidden("pid") {
+		d.miss("the host's process ids: those shown are of this pid namespace")
+	}
 	if !d.roams {
 		d.miss("other network namespaces (CAP_SYS_ADMIN)")
 	}
@@ -121,17 +124,6 @@ func (d *Diag) Close() error {
 	err := d.own.Close()
 	d.own = nil
 	return err
-}
-
-// capable reports whether this process has an effective capability.
-func capable(bit uint) bool {
-	// Those of another user namespace hold for nothing of the host's (proc_ns.h).
-	if l, err := os.Readlink("/proc/self/ns/user"); err != nil || l != "user:[4026531837]" {
-		return false
-	}
-	var c [2]unix.CapUserData
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	return unix.Capget(&header, &c[0]) == nil && c[bit/32].Effective&(1<<(bit%32)) != 0
 }
 
 // defaultRows gives the rows one 64th of the machine's memory.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/rights"
 )
 
 // Fact is one thing about the host that decides what can be measured. Value is text
@@ -83,19 +85,6 @@ func (h host) sysctl(name string) Fact {
 	return Fact{Name: strings.ReplaceAll(name, "/", "."), Value: value}
 }
 
-// wanted are the capabilities that tcptop can use and what is lost without each.
-var wanted = []struct {
-	bit        uint
-	name, lost string
-}{
-	{unix.CAP_BPF, "CAP_BPF", "eBPF"},
-	{unix.CAP_PERFMON, "CAP_PERFMON", "eBPF"},
-	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "eBPF, closing sockets"},
-	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "other users' processes"},
-	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "other users' processes"},
-	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "sockets without a process in other network namespaces"},
-}
-
 // capabilities are the effective ones (capabilities(7)).
 func (h host) capabilities() Fact {
 	f := Fact{Name: "capabilities"}
@@ -105,11 +94,11 @@ func (h host) capabilities() Fact {
 		return f
 	}
 	var have, lack []string
-	for _, c := range wanted {
-		if mask&(1<<c.bit) != 0 {
-			have = append(have, c.name)
+	for _, c := range rights.Capabilities() {
+		if rights.Set(mask).Has(c.Bit) {
+			have = append(have, c.Name)
 		} else {
-			lack = append(lack, c.name+" ("+c.lost+")")
+			lack = append(lack, c.Name+" ("+c.Lost+")")
 		}
 	}
 	f.Value = strings.Join(have, " ")
@@ -122,9 +111,6 @@ func (h host) capabilities() Fact {
 	return f
 }
 
-// initial are the inodes of the first namespaces (include/linux/proc_ns.h).
-var initial = map[string]string{"user": "4026531837", "pid": "4026531836", "cgroup": "4026531835"}
-
 // namespace says whether we are in the host's own.
 func (h host) namespace(kind string) Fact {
 	f := Fact{Name: kind + " namespace"}
@@ -134,10 +120,10 @@ func (h host) namespace(kind string) Fact {
 		return f
 	}
 	inode := strings.TrimSuffix(strings.TrimPrefix(target, kind+":["), "]")
-	switch first := initial[kind]; {
-	case first == "":
+	switch rights.Initial(kind) {
+	case "":
 		f.Value = inode
-	case inode == first:
+	case target:
 		f.Value = "the host's"
 	default:
 		f.Value, f.Bad = inode+", not the host's", true

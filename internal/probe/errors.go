@@ -18,7 +18,8 @@ func refused(t *tier, err error) error {
 	said := verdicts(err)
 	switch {
 	case unreadable.MatchString(said): // security_locked_down(LOCKDOWN_BPF_READ_KERNEL)
-		return &conn.PermissionError{Origin: conn.FromBPF, Err: errors.New("lockdown is at confidentiality, where programs may not read the kernel's memory")}
+		return &conn.PermissionError{Origin: conn.FromBPF, Remedy: "boot with lockdown=integrity, or without lockdown",
+			Err: errors.New("lockdown is at confidentiality, where programs may not read the kernel's memory")}
 	case !objected(err) && errors.Is(err, fs.ErrPermission):
 		return &conn.PermissionError{Origin: conn.FromBPF, Err: errors.New(oneLine(err))}
 	}
@@ -77,42 +78,4 @@ func verdicts(err error) string {
 		return all.String()
 	}
 	return err.Error() + "\n"
-}
-
-// wanted are the capabilities without which nothing can be loaded or attached.
-// CAP_SYS_ADMIN stands for the first two (include/linux/capability.h, bpf_capable
-// and perfmon_capable).
-var wanted = []struct {
-	bit   uint
-	name  string
-	admin bool // CAP_SYS_ADMIN will do
-}{
-	{unix.CAP_BPF, "CAP_BPF", true},
-	{unix.CAP_PERFMON, "CAP_PERFMON", true},
-	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", false},
-}
-
-// capabilities are the effective ones of this process.
-type capabilities [2]unix.CapUserData
-
-func (c *capabilities) has(bit uint) bool { return c[bit/32].Effective&(1<<(bit%32)) != 0 }
-
-func ownCapabilities() (*capabilities, error) {
-	var c capabilities
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if err := unix.Capget(&header, &c[0]); err != nil {
-		return nil, fmt.Errorf("read own capabilities: %w", err)
-	}
-	return &c, nil
-}
-
-// missing names the wanted capabilities that are not there.
-func (c *capabilities) missing() []string {
-	var missing []string
-	for _, w := range wanted {
-		if !c.has(w.bit) && !(w.admin && c.has(unix.CAP_SYS_ADMIN)) {
-			missing = append(missing, w.name)
-		}
-	}
-	return missing
 }

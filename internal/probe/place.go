@@ -2,12 +2,12 @@ package probe
 
 import (
 	"fmt"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/rights"
 )
 
 // try asks bpf(2) for a map that takes CAP_BPF: the library, refused, blames the limit
@@ -27,12 +27,12 @@ func try() error {
 	return nil
 }
 
-// tellNamespaces says what the namespaces of a container hide (include/linux/proc_ns.h).
+// tellNamespaces says what the namespaces of a container hide.
 func (p *Probe) tellNamespaces() {
-	if l, err := os.Readlink("/proc/self/ns/pid"); err == nil && l != "pid:[4026531836]" {
+	if rights.Hidden("pid") {
 		p.missing = append(p.missing, "older sockets of processes outside this pid namespace")
 	}
-	if l, err := os.Readlink("/proc/self/ns/cgroup"); p.cfg.UDP && err == nil && l != "cgroup:[4026531835]" {
+	if p.cfg.UDP && rights.Hidden("cgroup") {
 		p.missing = append(p.missing, "the remotes of unconnected UDP sockets outside this cgroup namespace")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/rights"
 )
 
 // Probe is the loaded and attached object.
@@ -49,11 +50,11 @@ func Open(cfg conn.Config) (*Probe, error) {
 }
 
 func openObject(cfg conn.Config, spec *ebpf.CollectionSpec) (_ *Probe, err error) {
-	caps, err := ownCapabilities()
+	caps, err := rights.Effective()
 	if err != nil {
 		return nil, err
 	}
-	if missing := caps.missing(); len(missing) > 0 {
+	if missing := caps.LackingForBPF(); len(missing) > 0 {
 		return nil, &conn.PermissionError{Origin: conn.FromBPF, Missing: missing}
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
@@ -72,7 +73,7 @@ func openObject(cfg conn.Config, spec *ebpf.CollectionSpec) (_ *Probe, err error
 	p := &Probe{cfg: cfg}
 	p.SetInterval(cfg.Interval)
 	p.tellNamespaces()
-	if cfg.TCP && !caps.has(unix.CAP_SYS_ADMIN) {
+	if cfg.TCP && !caps.Has(unix.CAP_SYS_ADMIN) {
 		p.missing = append(p.missing, "sockets that no process holds in other network namespaces (CAP_SYS_ADMIN)")
 	}
 	defer func() {

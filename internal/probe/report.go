@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/rights"
 )
 
 // Report is what this kernel and these privileges allow, for bug reports. It was tried,
@@ -47,8 +48,8 @@ func Examine() *Report {
 	if root, err := cgroupRoot(); err == nil {
 		r.Cgroup = root
 	}
-	if caps, err := ownCapabilities(); err == nil {
-		r.Lacking = caps.missing()
+	if caps, err := rights.Effective(); err == nil {
+		r.Lacking = caps.LackingForBPF()
 	}
 	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, DNS: true, MaxConns: minConns})
 	if err == nil {
