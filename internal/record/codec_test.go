@@ -93,7 +93,7 @@ func fill(v reflect.Value, rng *rand.Rand) {
 // member that members.go does not name.
 func TestEveryMember(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	s := &conn.Sample{Time: start, Host: "testhost", Conns: make([]conn.Conn, 3), Closed: make([]conn.Conn, 2), Gone: make([]conn.ID, 2), Totals: make([]conn.OwnerTotal, 2)}
+	s := &conn.Sample{Time: start, Host: "testhost", Conns: make([]conn.Conn, 3), Closed: make([]conn.Conn, 2), Gone: make([]conn.ID, 2), Totals: make([]conn.OwnerTotal, 2), Faults: []string{"a\n", "", "b"}}
 	fill(reflect.ValueOf(&s.Loss).Elem(), rng)
 	for _, list := range []any{s.Conns, s.Closed, s.Gone, s.Totals} {
 		for i := range reflect.ValueOf(list).Len() {

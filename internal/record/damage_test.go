@@ -50,10 +50,10 @@ func TestDamage(t *testing.T) {
 		if m.kind == KindKey {
 			keys++
 		}
-		if n > 5 && n < len(all)-2 && m.kind == KindTick && n%17 > 0 {
+		if n > 5 && n < len(all)-2 && m.kind == KindTick && n%61 > 0 {
 			continue // they are many and alike
 		}
-		for _, at := range []int64{0, 5, 9, 13, 21, 29, 33, frameHead, frameHead + int64(m.length)/2, frameHead + int64(m.length) - 1} {
+		for _, at := range []int64{0, 9, 29, frameHead + int64(m.length)/2} {
 			if at >= frameHead+int64(m.length) {
 				continue
 			}
@@ -119,7 +119,7 @@ func TestBothHeaders(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	path, whole, want := segmentOf(t)
 	all := regions(t, path)
-	for size := all[3].offset + 1; size < int64(len(whole)); size += 911 {
+	for size := all[3].offset + 1; size < int64(len(whole)); size += 4001 {
 		must(t, os.WriteFile(path, whole[:size], 0o600))
 		ticks := 0
 		for _, m := range all {

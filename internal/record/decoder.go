@@ -75,7 +75,7 @@ func (d *Decoder) Key(b Block) error {
 // valid until the next call. After an error the decoder needs a key frame.
 func (d *Decoder) Tick(b Block) (*conn.Sample, error) {
 	if b.First {
-		d.out = conn.Sample{Conns: d.out.Conns[:0], Closed: d.out.Closed[:0], Gone: d.out.Gone[:0], Totals: d.out.Totals[:0]}
+		d.out = conn.Sample{Conns: d.out.Conns[:0], Closed: d.out.Closed[:0], Gone: d.out.Gone[:0], Totals: d.out.Totals[:0], Faults: d.out.Faults[:0]}
 		d.seen = false
 	}
 	if err := d.part(b); err != nil || !b.Last {
@@ -135,6 +135,8 @@ func (d *Decoder) part(b Block) error {
 			d.connSet(set, int(n))
 		case setGone:
 			d.goneSet(int(n))
+		case setFaults:
+			d.faultSet(int(n))
 		case setTotals:
 			d.totalSet(int(n))
 		default:

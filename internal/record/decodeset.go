@@ -185,6 +185,17 @@ func (d *Decoder) headSet() {
 	d.seen = true
 }
 
+func (d *Decoder) faultSet(n int) {
+	for range n {
+		if text := d.r.text(); d.r.err == nil {
+			d.out.Faults = append(d.out.Faults, text)
+		}
+	}
+	if d.r.uvarint() != 0 {
+		d.r.fail("a set of texts goes on")
+	}
+}
+
 func (d *Decoder) goneSet(n int) {
 	start := len(d.out.Gone)
 	d.out.Gone = append(d.out.Gone, make([]conn.ID, n)...)

@@ -24,6 +24,7 @@ const (
 	setClosed = 'e'
 	setGone   = 'g'
 	setTotals = 't'
+	setFaults = 'f'
 	setKey    = 'k'
 
 	columnSlot    = 1
@@ -97,6 +98,10 @@ func (e *Encoder) Full() bool {
 func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.begin(KindTick, s, put)
 	e.headSet(s)
+	for texts := range slices.Chunk(s.Faults, partRows) {
+		e.room(len(texts))
+		e.faultSet(texts)
+	}
 	for rows := range slices.Chunk(renewed(e, s.Places, func(c *conn.Conn) **conn.Place { return &c.Place }), partRows) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)

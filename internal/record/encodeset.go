@@ -117,8 +117,18 @@ func (e *Encoder) headSet(s *conn.Sample) {
 	e.w.endColumns()
 	e.time = e.block.Time
 	e.head = *s
-	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals, e.head.DNS = nil, nil, nil, nil, nil
+	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals, e.head.Faults, e.head.DNS = nil, nil, nil, nil, nil, nil
 	e.head.Cgroups, e.head.Places, e.head.Processes, e.head.Remotes = nil, nil, nil, nil
+}
+
+// faultSet writes what failed: texts, not columns.
+func (e *Encoder) faultSet(texts []string) {
+	e.start(setFaults, len(texts))
+	for _, text := range texts {
+		e.w.uvarint(uint64(len(text)))
+		e.w.plain = append(e.w.plain, text...)
+	}
+	e.w.endColumns()
 }
 
 // goneSet writes rows that end: by slot where they are known, from 1 on, else by id.

@@ -131,7 +131,7 @@ func upTo(n int) []int {
 // too: what it had written stays to the last tick, and the next one goes on.
 func TestCrash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for at := 1; ; at++ {
+	for at := 1; ; at += 1 + rng.IntN(4) {
 		cfg := config(t)
 		cfg.MaxSize = 64 << 10
 		fault := &faulty{at: at, crash: true, part: rng.Float64(), system: System()}
@@ -187,7 +187,7 @@ func contents(t *testing.T, dir string) map[string][]byte {
 // missing and counted, no others.
 func TestFault(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	for at := 1; at < 120; at += 1 + rng.IntN(2) {
+	for at := 1; at < 120; at += 1 + rng.IntN(6) {
 		cfg := config(t)
 		cfg.MaxSize = 64 << 10
 		fault := &faulty{at: at, times: 1 + rng.IntN(7), part: rng.Float64(), system: System()}

@@ -147,6 +147,7 @@ func same(t testing.TB, what string, want, got *conn.Sample) {
 	for _, s := range []*conn.Sample{&a, &b} { // a list of nothing may be nil
 		s.Conns, s.Closed = append([]conn.Conn{}, s.Conns...), append([]conn.Conn{}, s.Closed...)
 		s.Gone, s.Totals = append([]conn.ID{}, s.Gone...), append([]conn.OwnerTotal{}, s.Totals...)
+		s.Faults = append([]string{}, s.Faults...)
 	}
 	if reflect.DeepEqual(a, b) {
 		return
