@@ -17,6 +17,8 @@ const (
 	memLimitAt = 4 * unix.SK_MEMINFO_SNDBUF
 	// dropsAt is where struct sock's sk_drops is in INET_DIAG_SKMEMINFO (since 4.7).
 	dropsAt = 4 * unix.SK_MEMINFO_DROPS
+	// recvBufferAt is where it has sk_rcvbuf.
+	recvBufferAt = 4 * unix.SK_MEMINFO_RCVBUF
 )
 
 // reading is one socket as a dump has it.
@@ -128,6 +130,10 @@ func (r *reading) attributes(b []byte) (counted, ok bool) {
 			if len(v) >= dropsAt+4 && (r.Proto == conn.UDP || r.State == conn.Listen) {
 				r.Has |= conn.HasDrops
 				r.Drops = binary.NativeEndian.Uint32(v[dropsAt:])
+				if r.Proto == conn.UDP {
+					r.Has |= conn.HasRecvBuffer
+					r.RecvBuffer = binary.NativeEndian.Uint32(v[recvBufferAt:])
+				}
 			}
 		case attrCgroupID:
 			if len(v) >= 8 {

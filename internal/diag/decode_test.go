@@ -166,7 +166,7 @@ func TestUDP(t *testing.T) {
 	f := &fake{family: unix.AF_INET6, state: conn.Closed, cookie: 8, local: "[::1]:53", rqueue: 768, wqueue: 1, uid: 5, inode: 6,
 		attrs: attribute(nil, attrSkmeminfo, skmeminfo(2))}
 	want := conn.Conn{
-		ID: conn.ID{Cookie: 8}, Has: conn.HasUID | conn.HasQueues | conn.HasDrops, Proto: conn.UDP, Laddr: conn.Addr{15: 1},
+		ID: conn.ID{Cookie: 8}, Has: conn.HasUID | conn.HasQueues | conn.HasDrops | conn.HasRecvBuffer, Proto: conn.UDP, Laddr: conn.Addr{15: 1},
 		Lport: 53, NetNS: 4711, UID: 5, RecvQueue: 768, SendQueue: 1, Drops: 2,
 	}
 	if diff := cmp.Diff(want, decoded(t, f, conn.UDP).Conn); diff != "" {

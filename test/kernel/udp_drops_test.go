@@ -32,16 +32,22 @@ func (e *udpEnd) memory() (m socketMemory) {
 // TestUDPDrops has a reader that sleeps: its socket gets a row of its own with what
 // waits, what it has room for and what it dropped, though nobody has read or sent by it.
 func TestUDPDrops(t *testing.T) {
-	for _, connected := range []bool{false, true} {
-		t.Run(fmt.Sprintf("connected=%v", connected), func(t *testing.T) {
+	for _, c := range []struct{ connected, before bool }{{false, true}, {true, true}, {false, false}} {
+		t.Run(fmt.Sprintf("connected=%v/before=%v", c.connected, c.before), func(t *testing.T) {
 			ns := testkit.NetNS(t)
+			var w *watcher
+			if !c.before {
+				w = watchUDP(t, conn.Config{}) // a later pass over open files finds it
+			}
 			ends := openUDPs(t, ns, 2)
 			sleeper, sender := ends[0], ends[1]
 			must(t, unix.SetsockoptInt(sleeper.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10))
-			if connected {
+			if c.connected {
 				must(t, sleeper.connect(sender.addr))
 			}
-			w := watchUDP(t, conn.Config{})
+			if c.before {
+				w = watchUDP(t, conn.Config{})
+			}
 			id := idOf(t, sleeper)
 			for range 100 {
 				must(t, sender.send(sleeper.addr, 500))
@@ -50,7 +56,7 @@ func TestUDPDrops(t *testing.T) {
 				r, m := s.live[id], sleeper.memory()
 				got := []uint32{r.RecvQueue, r.RecvBuffer, r.Drops}
 				if want := []uint32{m[0], m[1], m[8]}; fmt.Sprint(got) != fmt.Sprint(want) || m[8] == 0 ||
-					r.Owner.PID != ownPID() || (r.Has&conn.HasRaddr != 0) != connected {
+					r.Owner.PID != ownPID() || (r.Has&conn.HasRaddr != 0) != c.connected {
 					return fmt.Errorf("row %+v; the kernel has %v", r, want)
 				}
 				return nil
