@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -16,9 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tcptop/internal/cli"
+	"tcptop/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write what the program prints to the scripts")
 
 // TestMain makes the test binary the tcptop of the scripts, on a fake host.
 func TestMain(m *testing.M) {
@@ -37,7 +35,7 @@ const noRaceSleep = "GORACE=atexit_sleep_ms=0"
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../test/script",
-		UpdateScripts: *update,
+		UpdateScripts: testkit.Updating(),
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, noRaceSleep)
 			return nil

@@ -11,6 +11,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the tests produce to their golden files")
 
+// Updating reports whether the tests write their golden files (-update).
+func Updating() bool { return *update }
+
 // Golden compares got with the file at path, byte by byte; with -update it
 // writes the file instead.
 func Golden(t testing.TB, path string, got []byte) {
