@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz recipes screenshot clean
+.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz recipes screenshot dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ recipes: build ## run the recipes of docs/report.md on a recording of this host,
 
 screenshot: ## docs/img/*.svg, the screen and the stream, from real runs in network namespaces, as root
 	@.ci/screenshot
+
+dist: ## packages, tarballs, images, what they are made of and checksums, in dist/
+	@.ci/dist
 
 clean: ## remove what was built here
 	rm -rf bin dist .cache
