@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ type daemon struct {
 	t      *testing.T
 	dir    string
 	socket string
+
+	mu   sync.Mutex
+	told map[string]bool // names of containers that a watcher knows of
 }
 
 // containerd starts one and gives it the image.
@@ -36,7 +40,7 @@ func containerd(t *testing.T) *daemon {
 	t.Helper()
 	testkit.Kernel(t)
 	testkit.Tools(t, "containerd", "ctr", "runc")
-	d := &daemon{t: t, dir: shortDir(t)}
+	d := &daemon{t: t, dir: shortDir(t), told: map[string]bool{}}
 	d.socket = filepath.Join(d.dir, "containerd.sock")
 	config := fmt.Sprintf(`version = 2
 root = %q
@@ -120,7 +124,29 @@ func (d *daemon) run(name string, args ...string) string {
 
 // names is where a watcher has names from.
 func (d *daemon) names(s containers.Sockets) enrich.Config {
-	return enrich.Config{Containers: func(ctx context.Context, f conn.ContainerFeed) { containers.Watch(ctx, s, f) }}
+	return enrich.Config{Containers: func(ctx context.Context, f conn.ContainerFeed) {
+		found := f.Found
+		f.Found = func(c conn.Container) {
+			found(c)
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.told[c.Name] = true
+		}
+		containers.Watch(ctx, s, f)
+	}}
+}
+
+// tells waits until the runtime has told of a container, which may be a moment after its end.
+func (d *daemon) tells(name string) {
+	d.t.Helper()
+	testkit.Eventually(d.t, patience, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !d.told[name] {
+			return fmt.Errorf("nothing was told of %s", name)
+		}
+		return nil
+	})
 }
 
 // TestContainerd has containers of containerd: one that is there before, and one that is
@@ -143,6 +169,7 @@ func TestContainerd(t *testing.T) {
 		t.Error(err)
 	}
 	d.ctr("run", "--rm", "--snapshotter", "native", "--with-ns", "network:"+quick.Path(), image, short, "/load", "short", "-n", "3", "-par", "1", "-servers", "1")
+	d.tells(short)
 	s := w.stop()
 	if err := closedAt(s, quick, 6, conn.Place{Cgroup: "/default/" + short, Container: short, ContainerID: short, Image: image, NetNS: short}); err != nil {
 		t.Error(err)

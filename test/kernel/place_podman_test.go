@@ -18,7 +18,7 @@ func podman(t *testing.T) *daemon {
 	t.Helper()
 	testkit.Kernel(t)
 	testkit.Tools(t, "podman", "conmon", "runc")
-	d := &daemon{t: t, dir: shortDir(t)}
+	d := &daemon{t: t, dir: shortDir(t), told: map[string]bool{}}
 	d.socket = filepath.Join(d.dir, "podman.sock")
 	d.serve("podman", d.podmanArgs("system", "service", "-t", "0", "unix://"+d.socket)...)
 	d.podman("load", "-q", "-i", testkit.Image(t, image, "/load"))
@@ -66,6 +66,7 @@ func TestPodman(t *testing.T) {
 		t.Fatal(err)
 	}
 	id = string(text)
+	d.tells(short)
 	s := w.stop()
 	if err := closedAt(s, quick, 6, conn.Place{Cgroup: "/libpod_parent/libpod-" + id, Container: short, ContainerID: id, Image: image, NetNS: short}); err != nil {
 		t.Error(err)
