@@ -29,16 +29,17 @@ func parseListenStats(text []byte) (s listenStats, ok bool) {
 }
 
 func listenStatsOf(names, values [][]byte) (s listenStats, ok bool) {
-	found := 0
+	found := 0 // a bit for each, since a name may come twice
 	for i := range min(len(names), len(values)) {
 		var to *uint64
+		var bit int
 		switch string(names[i]) {
 		case "ListenOverflows":
-			to = &s.overflows
+			to, bit = &s.overflows, 1
 		case "ListenDrops":
-			to = &s.drops
+			to, bit = &s.drops, 2
 		case "SyncookiesSent":
-			to = &s.cookies
+			to, bit = &s.cookies, 4
 		default:
 			continue
 		}
@@ -47,7 +48,10 @@ func listenStatsOf(names, values [][]byte) (s listenStats, ok bool) {
 			return listenStats{}, false
 		}
 		*to = n
-		found++
+		found |= bit
 	}
-	return s, found == 3
+	if found != 1|2|4 {
+		return listenStats{}, false
+	}
+	return s, true
 }
