@@ -21,7 +21,9 @@ const (
 	setupSQPoll = 1 << 1
 	needWakeup  = 1 << 0
 	enterEvents = 1 << 0
-	enterWakeup = 1 << 1
+
+	featNonFixed = 1 << 7 // a thread that polls takes any file (5.11)
+	enterWakeup  = 1 << 1
 
 	offSQRing, offCQRing, offSQEs = 0, 0x8000000, 0x10000000
 )
@@ -60,12 +62,20 @@ type uring struct {
 	sqe    *uringSQE
 }
 
+// newUring makes a ring; without a thread that polls where that would take only files
+// that were registered.
 func newUring(flags uint32, async bool) (*uring, error) {
 	r := &uring{async: async, poll: flags&setupSQPoll != 0}
 	r.p.flags = flags
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&r.p)), 0)
 	if errno != 0 {
 		return nil, fmt.Errorf("io_uring_setup: %w", errno)
+	}
+	if r.poll && r.p.features&featNonFixed == 0 {
+		if err := unix.Close(int(fd)); err != nil {
+			return nil, err
+		}
+		return newUring(0, async)
 	}
 	r.fd = int(fd)
 	unix.CloseOnExec(r.fd)
