@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ type actor struct {
 	ns    *testkit.NS
 	name  string
 	pid   int
+	cmd   *testkit.Cmd // nil for an actor's child
 	conn  net.Conn
 	lines *bufio.Reader
 }
@@ -33,7 +35,25 @@ func act(t *testing.T, ns *testkit.NS, name string) *actor {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return (&actor{t: t, ns: ns, name: name, pid: c.Process.Pid}).meet()
+	return (&actor{t: t, ns: ns, name: name, pid: c.Process.Pid, cmd: c}).meet()
+}
+
+// actAs starts an actor that has the pid of a process that has ended.
+func actAs(t *testing.T, ns *testkit.NS, name string, pid int) *actor {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		// The next fork anywhere on the host takes the number after it (pid_namespaces(7)).
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
+			t.Fatal(err)
+		}
+		a := act(t, ns, name)
+		if a.pid == pid {
+			return a
+		}
+		a.leave()
+	}
+	t.Fatalf("others were always faster than us to get pid %d", pid)
+	return nil
 }
 
 // meet reaches the actor once it hears.
@@ -96,6 +116,13 @@ func (a *actor) exit() {
 	if _, err := a.lines.ReadString('\n'); err == nil {
 		a.t.Fatalf("%s did not exit", a.name)
 	}
+}
+
+// leave ends the process and gives its pid back.
+func (a *actor) leave() {
+	a.t.Helper()
+	a.exit()
+	_, _ = a.cmd.Process.Wait() // not for its output, which a child may go on with
 }
 
 // truth is what the actor says of one of its sockets and of itself.

@@ -156,6 +156,28 @@ func (s *stage) allClosed(a *actor) {
 	})
 }
 
+// ownerPIDReuse has another process get the pid of one that connected: each has its own.
+func ownerPIDReuse(s *stage) {
+	client, server := s.act("client"), s.act("server")
+	port := server.tell("listen l tcp")
+	for _, c := range []string{"lone", "shared"} {
+		client.tell("connect %s %s blocking", c, port)
+		server.tell("accept %s l blocking", c)
+	}
+	child := client.spawn("child", "shared")
+	s.expect("before", client, "lone", "out", conn.OwnerConnect, 1)
+	s.expect("before", client, "shared", "out", conn.OwnerConnect, 2)
+	s.seen()
+	s.want = s.want[:1]
+	s.want[0].what, s.want[0].holders = "of who had the pid first", 0
+	client.leave()
+	next := actAs(s.T, s.ns, "next", client.pid)
+	next.tell("connect c %s blocking", port)
+	s.expect("of who has it now", next, "c", "out", conn.OwnerConnect, 1)
+	s.expect("handed down", child, "shared", "out", conn.OwnerFiles, 1)
+	s.seen()
+}
+
 // ownerCases live longer than a tick, so that either collector sees them.
 var ownerCases = []struct {
 	name string
@@ -168,6 +190,7 @@ var ownerCases = []struct {
 	{"socket activation", ownerSocketActivation},
 	{"exec", ownerExec},
 	{"gone", ownerGone},
+	{"pid reuse", ownerPIDReuse},
 }
 
 // TestOwner has sockets inherited, passed on and outlive their process.
