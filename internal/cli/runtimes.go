@@ -12,6 +12,7 @@ import (
 // watchContainers asks the container runtimes of this host.
 func watchContainers(environ []string) func(context.Context, conn.ContainerFeed) {
 	sockets := runtimeSockets(&Env{Environ: environ})
+	containers.Quiet()
 	return func(ctx context.Context, f conn.ContainerFeed) { containers.Watch(ctx, sockets, f) }
 }
 

@@ -54,10 +54,12 @@ const (
 	maxText = 512
 )
 
+// Quiet keeps gRPC from writing to standard error, which may be the screen. Its logger is
+// the process' own: call it before anything else of this package or of gRPC.
+func Quiet() { grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard)) }
+
 // Watch is a conn.ContainerFeed's other end: it feeds f from s until ctx ends.
 func Watch(ctx context.Context, s Sockets, f conn.ContainerFeed) {
-	// By default the library writes to standard error, which may be the screen.
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	var all, first sync.WaitGroup
 	start := func(sockets []string, lazy bool, ask source) {
 		for _, path := range sockets {

@@ -19,7 +19,10 @@ import (
 	"tcptop/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	Quiet()
+	testkit.Main(m)
+}
 
 var patience = testkit.Patience(30 * time.Second)
 
