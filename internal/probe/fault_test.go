@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -146,4 +147,35 @@ func TestNamespaceGoes(t *testing.T) {
 		t.Errorf("no namespace: the other was visited %d times of 8: %v", seen, err)
 	}
 	load.Finish()
+}
+
+// TestFullTables has more listeners and more UDP sockets than there is room for: the rest
+// is right, and a mark says what is missing, for as long as it is.
+func TestFullTables(t *testing.T) {
+	if !kernelIs(t, 6, 1) {
+		return
+	}
+	testkit.Kernel(t)
+	spec, err := loadTcptop()
+	must(t, err)
+	spec.Maps["tt_waits"].MaxEntries = 1
+	p, err := openObject(bothProtocols, spec)
+	must(t, err)
+	l := keep(t, p)
+	l.expectFaults()
+	server := listen(t, "127.0.0.1:0")
+	listen(t, "127.0.0.1:0")
+	whats := []string{"how long connections wait at some listeners"}
+	if p.socks.prog != nil {
+		whats = append(whats, "datagrams that UDP sockets dropped (of more than 4096")
+		for range minFlows + 100 {
+			c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			must(t, err)
+			t.Cleanup(func() { must(t, c.Close()) })
+		}
+	}
+	l.named(whats...)
+	young := connect(t, server)
+	young.say(1000, 2000)
+	l.until(func() error { return young.agree(l.last[young.out.cookie], true) })
 }

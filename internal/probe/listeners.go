@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -19,6 +21,8 @@ type listeners struct {
 	spaces map[uint32]*space // by network namespace
 	round  uint64
 	next   int // the first namespace whose turn it is
+	// untimed are those that found no room where the kernel keeps the waits
+	untimed map[uint64]bool
 }
 
 type listener struct {
@@ -41,7 +45,7 @@ type space struct {
 const maxSpaces = 16
 
 func newListeners(coll *ebpf.Collection, timed bool) *listeners {
-	return &listeners{waits: coll.Maps["tt_waits"], timed: timed, known: map[uint64]*listener{}, spaces: map[uint32]*space{}}
+	return &listeners{waits: coll.Maps["tt_waits"], timed: timed, known: map[uint64]*listener{}, spaces: map[uint32]*space{}, untimed: map[uint64]bool{}}
 }
 
 // fill completes a listener that is named in this tick.
@@ -58,15 +62,34 @@ func (ls *listeners) fill(slot uint32, c *conn.Conn) {
 	if ls.spaces[c.NetNS] == nil {
 		ls.spaces[c.NetNS] = &space{}
 	}
+	if ls.timed {
+		ls.time(c.ID.Cookie, l)
+	}
+	c.AcceptP50, c.AcceptP99 = l.p50, l.p99
+	ls.spaces[c.NetNS].fill(c)
+}
+
+// time brings up to date how long connections to a listener waited.
+func (ls *listeners) time(cookie uint64, l *listener) {
 	var now waits
-	if ls.timed && ls.waits.Lookup(c.ID.Cookie, &now) == nil {
+	switch err := ls.waits.Lookup(cookie, &now); {
+	case err == nil:
 		if p50, p99, any := now.since(&l.waited); any {
 			l.p50, l.p99 = p50, p99
 		}
 		l.waited = now
+		delete(ls.untimed, cookie)
+	case errors.Is(err, ebpf.ErrKeyNotExist):
+		ls.untimed[cookie] = true
 	}
-	c.AcceptP50, c.AcceptP99 = l.p50, l.p99
-	ls.spaces[c.NetNS].fill(c)
+}
+
+// full is an error while there are listeners whose waits found no room.
+func (ls *listeners) full() error {
+	if len(ls.untimed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("room for %d listeners", ls.waits.MaxEntries())
 }
 
 func (sp *space) fill(c *conn.Conn) {
@@ -84,6 +107,7 @@ func (ls *listeners) closed(ended []conn.Conn) {
 	for i := range ended {
 		if ended[i].Dir == conn.DirListen {
 			delete(ls.known, ended[i].ID.Cookie)
+			delete(ls.untimed, ended[i].ID.Cookie)
 		}
 	}
 }

@@ -136,6 +136,7 @@ func (s *sampler) takeTCP(now int64) error {
 	s.fault("connections that ended", err)
 	s.out.Loss.QueueFull = full
 	s.listens.closed(s.out.Closed)
+	s.fault("how long connections wait at some listeners", s.listens.full())
 	for i := range s.out.Closed {
 		s.inv.leave(&s.out.Closed[i], len(s.slots.hot))
 	}

@@ -38,9 +38,11 @@ func (u *udpSockets) take(conns, closed []conn.Conn) (changed, ended []conn.Conn
 		return conns, closed, fmt.Errorf("read the UDP sockets: %w", err)
 	}
 	var gone []uint64
+	held := 0
 	var cursor ebpf.MapBatchCursor
 	for {
 		n, err := u.table.BatchLookup(&cursor, u.keys, u.rows, nil)
+		held += n
 		for i := range u.rows[:n] {
 			if r := &u.rows[i]; r.Gone != 0 {
 				gone = append(gone, r.Cookie)
@@ -65,6 +67,9 @@ func (u *udpSockets) take(conns, closed []conn.Conn) (changed, ended []conn.Conn
 			closed = append(closed, conn.Conn{})
 			decodeUDPSocket(&closed[len(closed)-1], &r)
 		}
+	}
+	if held-len(gone) >= int(u.table.MaxEntries()) {
+		return conns, closed, fmt.Errorf("of more than %d", u.table.MaxEntries())
 	}
 	return conns, closed, nil
 }
