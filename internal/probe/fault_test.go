@@ -179,3 +179,32 @@ func TestFullTables(t *testing.T) {
 	young.say(1000, 2000)
 	l.until(func() error { return young.agree(l.last[young.out.cookie], true) })
 }
+
+// TestNamedOnce has an owner come while a sample is taken, as a hook tells it: the row is
+// in the sample once, and in a later one with its owner.
+func TestNamedOnce(t *testing.T) {
+	if !kernelIs(t, 6, 1) {
+		return
+	}
+	testkit.Kernel(t)
+	p, err := Open(bothProtocols)
+	must(t, err)
+	defer func() { must(t, p.Close()) }()
+	c := connect(t, listen(t, "127.0.0.1:0"))
+	slot := slotOf(t, p, c.out.cookie)
+	s := &sampler{Probe: p, unowned: map[uint32]orphan{}}
+	pid := p.slots.slots[slot].Tgid
+	for tick, want := range []int{1, 1, 0} {
+		s.tick++
+		s.out.Conns = s.out.Conns[:0]
+		if tick == 0 {
+			p.slots.slots[slot].Tgid = 0
+			s.takeSlot(slot, true)
+			p.slots.slots[slot].Tgid = pid
+		}
+		s.takeFound()
+		if len(s.out.Conns) != want || tick == 1 && s.out.Conns[0].Owner.PID != pid {
+			t.Errorf("tick %d: %+v", tick, s.out.Conns)
+		}
+	}
+}

@@ -21,13 +21,17 @@ const flowGrace = 2 * time.Second
 type sampler struct {
 	*Probe
 	out     conn.Sample
-	unowned map[uint32]uint64 // slot to cookie of live connections without an owner
+	tick    uint64
+	unowned map[uint32]orphan // live connections without an owner, by slot
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
 	count   int64             // monotonic ns at which skipped events are counted again
 	lost    []string          // hooks that were found detached then
 	began   bool              // a sample was taken
 }
+
+// orphan is a connection without an owner, and the tick that named it last.
+type orphan struct{ cookie, named uint64 }
 
 // skippedEvery is how often the kernel's statistics are asked for, a call per program.
 const skippedEvery = int64(time.Second)
@@ -40,7 +44,7 @@ const maxRest = 30 * time.Second
 // before, then one per interval.
 func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 	return func(yield func(*conn.Sample, error) bool) {
-		s := &sampler{Probe: p, unowned: map[uint32]uint64{}}
+		s := &sampler{Probe: p, unowned: map[uint32]orphan{}}
 		s.out.Host, s.out.Origin = p.cfg.Host, conn.FromBPF
 		s.fault(ownersPass.what, s.first())
 		s.Run(ctx, &s.out, s.take)(yield)
@@ -70,6 +74,7 @@ func (s *sampler) takeInventory(now int64) {
 func (s *sampler) take() error {
 	now := time.Now()
 	mono := monotonic()
+	s.tick++
 	s.out.Time, s.out.Mono = now.UTC(), mono
 	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
 	if s.began {
@@ -177,7 +182,7 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 			if _, known := s.unowned[slot]; !known && !searched {
 				s.rest, s.again = 0, 0 // it may stand still from now on: look for its owner as soon as that is due
 			}
-			s.unowned[slot] = c.ID.Cookie
+			s.unowned[slot] = orphan{c.ID.Cookie, s.tick}
 		}
 	case phasePending:
 		if !searched && !s.slots.owned(slot) {
@@ -193,10 +198,13 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 
 // takeFound adds the connections that stood still but now have an owner.
 func (s *sampler) takeFound() {
-	for slot, cookie := range s.unowned {
+	for slot, of := range s.unowned {
+		if of.named == s.tick {
+			continue // a hook may have told since: once is enough
+		}
 		s.out.Conns = append(s.out.Conns, conn.Conn{})
 		c := &s.out.Conns[len(s.out.Conns)-1]
-		live := s.slots.read(slot, c) && c.ID.Cookie == cookie && s.slots.phase(slot) == phaseOpen
+		live := s.slots.read(slot, c) && c.ID.Cookie == of.cookie && s.slots.phase(slot) == phaseOpen
 		found := live && s.slots.owned(slot)
 		switch {
 		case !found:
