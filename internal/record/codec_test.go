@@ -154,6 +154,28 @@ func TestRemoteChanges(t *testing.T) {
 	same(t, "after", want, got)
 }
 
+// TestChangesNameOnce names a row once however much of it is known better, and whether
+// or not it moved as well.
+func TestChangesNameOnce(t *testing.T) {
+	place, process, remote := &conn.Place{}, &conn.Process{}, &conn.Remote{}
+	e, d := newEncoder(t), newDecoder(t, testHeader())
+	row := func(cookie, bytes uint64) conn.Conn {
+		return conn.Conn{ID: conn.ID{Cookie: cookie}, Place: place, Process: process, Remote: remote, RxBytes: bytes}
+	}
+	same(t, "before", &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{row(1, 7), row(2, 8), row(3, 9)}},
+		decode(t, d, tick(e, &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{row(1, 7), row(2, 8), row(3, 9)}})))
+	s := &conn.Sample{
+		Time: start, Host: "testhost",
+		Places:    []conn.PlaceChange{{Was: place, Is: &conn.Place{Unit: "x"}}},
+		Processes: []conn.ProcessChange{{Was: process, Is: &conn.Process{Exe: "/bin/x"}}},
+		Remotes:   []conn.RemoteChange{{Was: remote, Is: &conn.Remote{Name: "x.example"}}},
+	}
+	place, process, remote = s.Places[0].Is, s.Processes[0].Is, s.Remotes[0].Is
+	s.Conns, s.Closed = []conn.Conn{row(1, 70)}, []conn.Conn{row(3, 90)}
+	got := decode(t, d, tick(e, s))
+	same(t, "after", &conn.Sample{Time: start, Host: "testhost", Conns: []conn.Conn{row(2, 8), row(1, 70)}, Closed: []conn.Conn{row(3, 90)}}, got)
+}
+
 // TestNames keeps members apart: what a file names must be found again.
 func TestNames(t *testing.T) {
 	h := testHeader()

@@ -102,15 +102,7 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 		e.room(len(texts))
 		e.faultSet(texts)
 	}
-	for rows := range slices.Chunk(renewed(e, s.Places, func(c *conn.Conn) **conn.Place { return &c.Place }), partRows) {
-		e.room(len(rows))
-		e.connSet(setConns, rows)
-	}
-	for rows := range slices.Chunk(renewed(e, s.Processes, func(c *conn.Conn) **conn.Process { return &c.Process }), partRows) {
-		e.room(len(rows))
-		e.connSet(setConns, rows)
-	}
-	for rows := range slices.Chunk(renewed(e, s.Remotes, func(c *conn.Conn) **conn.Remote { return &c.Remote }), partRows) {
+	for rows := range slices.Chunk(e.renewed(s), partRows) {
 		e.room(len(rows))
 		e.connSet(setConns, rows)
 	}
@@ -136,25 +128,48 @@ func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
 	e.seq++
 }
 
-// renewed returns the rows that point to what is known better now: in a recording they
-// are named like rows that moved, since what they point to goes by what it says there.
-func renewed[T any](e *Encoder, news []conn.Change[T], of func(*conn.Conn) **T) []conn.Conn {
-	if len(news) == 0 {
+// renewed returns the rows that s does not name and that point to what is known better
+// now: in a recording they are named like rows that moved, since what they point to goes
+// by what it says there.
+func (e *Encoder) renewed(s *conn.Sample) (rows []conn.Conn) {
+	if len(s.Places)+len(s.Processes)+len(s.Remotes) == 0 {
 		return nil
 	}
+	named := make(map[conn.ID]bool, len(s.Conns)+len(s.Closed))
+	for _, list := range [][]conn.Conn{s.Conns, s.Closed} {
+		for i := range list {
+			named[list[i].ID] = true
+		}
+	}
+	places, processes, remotes := changes(s.Places), changes(s.Processes), changes(s.Remotes)
+	for slot := range e.next {
+		x := e.known.at(slot)
+		if !x.live || named[x.ID] {
+			continue
+		}
+		c := x.Conn
+		renew(&c.Place, places)
+		renew(&c.Process, processes)
+		renew(&c.Remote, remotes)
+		if c.Place != x.Place || c.Process != x.Process || c.Remote != x.Remote {
+			rows = append(rows, c)
+		}
+	}
+	return rows
+}
+
+func changes[T any](news []conn.Change[T]) map[*T]*T {
 	is := make(map[*T]*T, len(news))
 	for _, n := range news {
 		is[n.Was] = n.Is
 	}
-	var rows []conn.Conn
-	for slot := range e.next {
-		if x := e.known.at(slot); x.live && is[*of(&x.Conn)] != nil {
-			rows = append(rows, x.Conn)
-			row := of(&rows[len(rows)-1])
-			*row = is[*row]
-		}
+	return is
+}
+
+func renew[T any](p **T, is map[*T]*T) {
+	if now := is[*p]; now != nil {
+		*p = now
 	}
-	return rows
 }
 
 // Key encodes all that is known as parts for put, and starts the dictionaries anew.

@@ -90,7 +90,7 @@ func (c *contract) check(s *conn.Sample, ended bool) {
 	for i := range s.Conns {
 		x := &s.Conns[i]
 		if seen[x.ID] {
-			c.t.Errorf("sample %d: %v twice", c.samples, x.ID)
+			c.t.Errorf("sample %d: %v twice: %+v", c.samples, x.ID, *x)
 		}
 		seen[x.ID] = true
 		if c.closed[x.ID] && x.Proto == conn.TCP {

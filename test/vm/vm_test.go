@@ -40,7 +40,7 @@ func TestTable(t *testing.T) {
 				t.Errorf("%q: there is no kernel %q", l.what, k)
 			}
 		}
-		if len(l.on) == 0 || len(l.refuses)+len(l.denies) == 0 && l.says+l.fails+l.skips+l.lacks == "" {
+		if len(l.on) == 0 || len(l.refuses)+len(l.denies) == 0 && l.says+l.fails+l.skips+l.lacks+l.not == "" {
 			t.Errorf("%q shows nowhere", l.what)
 		}
 		for _, pattern := range []string{l.says, l.fails, l.skips, l.lacks, l.only, l.not} {
