@@ -70,11 +70,8 @@ func shortDir(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	// what a runtime leaves running for a moment may still write there
+	t.Cleanup(func() { testkit.Eventually(t, patience, func() error { return os.RemoveAll(dir) }) })
 	return dir
 }
 
