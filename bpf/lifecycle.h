@@ -40,14 +40,11 @@ __noinline long ring_flags(void)
 	return BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void lose_row(struct conn *c, struct late_owner *late, struct sock *sk, struct tcp_sock *tp,
-				     __u8 last)
+static __always_inline void lose_row(struct conn *c, struct late_owner *late, struct sock *sk, struct tcp_sock *tp)
 {
 	struct owner_key k = {};
 
 	COUNT(ring_full);
-	if (last == TCP_LISTEN)
-		return; /* no connection */
 	k.uid = sk->sk_uid.val;
 	k.cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 	if (c) {
@@ -84,7 +81,7 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 	struct late_owner *late = c ? NULL : bpf_map_lookup_elem(&tt_late, &cookie);
 
 	if (!o) {
-		lose_row(c, late, sk, tp, last);
+		lose_row(c, late, sk, tp);
 		return;
 	}
 	if (c) {

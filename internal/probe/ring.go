@@ -85,9 +85,6 @@ func (r *ring) lose(c *tcptopConn) {
 	var lost conn.Conn
 	decodeConn(&lost, c, legend{})
 	r.lost++
-	if lost.Dir == conn.DirListen {
-		return // no connection
-	}
 	k := totalKey{lost.Owner.PID, lost.UID, lost.Cgroup, lost.Owner.Comm}
 	t := r.totals[k]
 	if t == nil && len(r.totals) >= maxTotals {

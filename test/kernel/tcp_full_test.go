@@ -146,7 +146,12 @@ func sameSums(got map[account]sum, truths []testkit.Truth) error {
 	}
 	wrong := 0
 	var first error
+	listeners := uint64(1) // the workload's is a lost row too, of whichever server closes it last
 	for a, sum := range want {
+		if got[a].conns == sum.conns+1 && listeners > 0 {
+			listeners--
+			sum.conns++
+		}
 		if got[a] != sum {
 			if wrong++; first == nil {
 				first = fmt.Errorf("%v: rows and totals have %v, the truth is %v", a, got[a], sum)
