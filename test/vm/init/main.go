@@ -98,7 +98,7 @@ func (r *reporter) run(j wire.Job) error {
 	cmd.Dir = "/"
 	cmd.Stdout = sender(func(b []byte) { r.send(wire.Message{Job: j.Name, Out: b}) })
 	cmd.Stderr = sender(func(b []byte) { r.send(wire.Message{Job: j.Name, Err: b}) })
-	cmd.WaitDelay = 5 * time.Second // for what outlives the job and holds its output
+	cmd.WaitDelay = time.Minute // for what outlives the job and holds its output
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err
