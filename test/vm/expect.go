@@ -54,6 +54,13 @@ func limits() []limit {
 			lacks: "function udp_sendpage", // gone since 6.5, and not needed from then on
 		},
 		{
+			// The kernel runs no hook for events that come while a program is preempted in the
+			// same hook: a short connection may have no row, a flow no owner. It is counted
+			// (Loss.Skipped), but nothing exact can be asked of these.
+			on:  []string{"7.3", "7.3-arm64"},
+			not: "Test(Short|UDP.*)",
+		},
+		{
 			on:  []string{"6.1-arm64", "6.12-arm64", "7.3-arm64"},
 			not: "TestPair", // two at once have no last tick within half a second there, emulated
 		},
