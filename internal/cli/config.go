@@ -39,12 +39,8 @@ func (env *Env) configFiles() []configFile {
 		return []configFile{{path: path, must: true, owner: os.Geteuid()}}
 	}
 	var files []configFile
-	dir := env.variable("XDG_CONFIG_HOME")
-	if home := env.variable("HOME"); !filepath.IsAbs(dir) && home != "" {
-		dir = filepath.Join(home, ".config")
-	}
-	if filepath.IsAbs(dir) {
-		files = append(files, configFile{path: filepath.Join(dir, "tcptop", "config.toml"), owner: os.Geteuid()})
+	if dir := env.ownDir("XDG_CONFIG_HOME", ".config"); dir != "" {
+		files = append(files, configFile{path: filepath.Join(dir, "config.toml"), owner: os.Geteuid()})
 	}
 	if env.SystemConfig != "" {
 		files = append(files, configFile{path: env.SystemConfig, owner: -1})

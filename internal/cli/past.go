@@ -234,7 +234,8 @@ func (k *keeper) about() []string {
 	return lines
 }
 
-// newTable is a table as the screen has it.
+// newTable is a table for what p measures. A connection that closed and the one that
+// took its place are both rows for a tick.
 func (p *plan) newTable() *table.Table {
 	return table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: int(min(2*int64(p.measure.MaxConns), math.MaxInt32))})
 }

@@ -194,7 +194,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	p.running.Store(&collector)
 	owners := enrich.New(p.env.Names)
 	defer owners.Close()
-	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
+	rows := p.newTable()
 	cost := newCost()
 	ticks, faults := 0, 0
 	for sample, err := range collector.Samples(ctx) {
@@ -277,11 +277,15 @@ func (p *plan) statePath() string {
 	return ""
 }
 
-// stateDir is where this user's tcptop keeps things (XDG Base Directory); "" is nowhere.
-func (p *plan) stateDir() string {
-	dir := p.env.variable("XDG_STATE_HOME")
-	if home := p.env.variable("HOME"); !filepath.IsAbs(dir) && home != "" {
-		dir = filepath.Join(home, ".local", "state")
+// stateDir is where this user's tcptop keeps things; "" is nowhere.
+func (p *plan) stateDir() string { return p.env.ownDir("XDG_STATE_HOME", ".local/state") }
+
+// ownDir is tcptop's directory below the one that name says, or below that one of HOME
+// (XDG Base Directory); "" is nowhere.
+func (env *Env) ownDir(name, inHome string) string {
+	dir := env.variable(name)
+	if home := env.variable("HOME"); !filepath.IsAbs(dir) && home != "" {
+		dir = filepath.Join(home, inHome)
 	}
 	if !filepath.IsAbs(dir) {
 		return ""

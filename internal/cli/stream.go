@@ -12,7 +12,6 @@ import (
 	"tcptop/internal/conn"
 	"tcptop/internal/enrich"
 	"tcptop/internal/output"
-	"tcptop/internal/table"
 )
 
 // lastTick is how long the last tick may take once the program has to end; with
@@ -25,8 +24,7 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 	defer log.close(ctx)
 	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
 	defer owners.Close()
-	// A connection that closed and the one that took its place are rows for a tick.
-	rows := table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: 2 * p.measure.MaxConns})
+	rows := p.newTable()
 	faults := faultReport{stderr: loss.stderr}
 	ticks := 0
 	for sample, err := range source(ctx) {
