@@ -21,24 +21,20 @@ type apt struct {
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// openApt fetches the lists.
-func openApt(ctx context.Context, dir string) (*apt, error) {
+// openApt fetches the lists of sources, lines as in sources.list.
+func openApt(ctx context.Context, dir, sources string) (*apt, error) {
 	a := &apt{dir: dir}
 	for _, d := range []string{"lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	sources, err := sources(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for name, text := range map[string]string{"status": "", "sources.list": sources, "conf": a.conf()} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	_, err = a.run(ctx, "", "apt-get", "-q", "update", "--error-on=any")
+	_, err := a.run(ctx, "", "apt-get", "-q", "update", "--error-on=any")
 	return a, err
 }
 

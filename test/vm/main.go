@@ -85,6 +85,14 @@ func (o *options) main(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lock, err := m.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := m.fetch(ctx); err != nil {
+		return err
+	}
 	switch {
 	case o.btf:
 		return m.checkBTF()

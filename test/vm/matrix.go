@@ -43,10 +43,7 @@ func newMatrix(ctx context.Context, chosen []kernel) (*matrix, error) {
 	if m.root, err = moduleRoot(ctx); err != nil {
 		return nil, err
 	}
-	if err := installMissing(ctx); err != nil {
-		return nil, err
-	}
-	return m, m.fetch(ctx)
+	return m, installMissing(ctx)
 }
 
 // boot is a kernel and how it boots; in a place tests are left out.

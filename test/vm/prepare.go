@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -38,24 +40,34 @@ func installMissing(ctx context.Context) error {
 	return err
 }
 
-// fetch brings the chosen kernels and the guests' programs up to date. One at a
-// time may: others wait.
-func (m *matrix) fetch(ctx context.Context) error {
+// lock keeps the cache, with what is built and said there, to this run until it is
+// closed. Others wait and say so.
+func (m *matrix) lock() (io.Closer, error) {
 	if err := os.MkdirAll(m.cache, 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(m.cache, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(filepath.Join(m.cache, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		fmt.Fprintln(os.Stderr, "vm: waiting for another run, which has", m.cache)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 	}
+	return f, err
+}
+
+// fetch brings the chosen kernels and the guests' programs up to date.
+func (m *matrix) fetch(ctx context.Context) error {
 	var a *apt
-	open := func() (err error) {
-		if a == nil {
-			a, err = openApt(ctx, filepath.Join(m.cache, "apt"))
+	open := func() error {
+		if a != nil {
+			return nil
+		}
+		lines, err := sources(ctx)
+		if err == nil {
+			a, err = openApt(ctx, filepath.Join(m.cache, "apt"), lines)
 		}
 		return err
 	}

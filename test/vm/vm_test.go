@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"tcptop/internal/testkit"
 	"tcptop/test/vm/wire"
 )
 
@@ -61,6 +63,24 @@ func TestSelection(t *testing.T) {
 		if got := selection(tests, c.run, c.only, elsewhere); got != c.want {
 			t.Errorf("-run %q, only %q: %s, not %s", c.run, c.only, got, c.want)
 		}
+	}
+}
+
+// TestFetchFails: a kernel that can't be fetched is an error with its name, and not one
+// kernel less.
+func TestFetchFails(t *testing.T) {
+	testkit.Tools(t, "apt-get", "apt-cache")
+	dir := t.TempDir()
+	if _, err := openApt(t.Context(), filepath.Join(dir, "gone"), "deb file:"+filepath.Join(dir, "mirror")+" bookworm main\n"); err == nil {
+		t.Error("a mirror that is not there is no error")
+	}
+	empty, err := openApt(t.Context(), filepath.Join(dir, "empty"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kernel{name: "6.1", series: "6.1", arch: "amd64", dir: filepath.Join(dir, "6.1")}
+	if err := k.fetch(t.Context(), empty); err == nil || !strings.Contains(err.Error(), "linux-image-6.1.") {
+		t.Errorf("a kernel that no mirror has: %v", err)
 	}
 }
 
