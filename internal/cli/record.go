@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,7 @@ directory holds more than --max-size, or ticks older than --max-age, the oldest 
 			if err != nil {
 				return err
 			}
+			p.measure.Calm = true
 			return p.record(cmd.Context(), &r)
 		},
 	}
@@ -151,6 +153,8 @@ func recordFailure(dir string, err error) error {
 func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writer, log *recordLog) error {
 	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
 	defer owners.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(recordGC))
+	var storm storm
 	ticks := 0
 	for sample, err := range source(ctx) {
 		if err != nil {
@@ -159,11 +163,35 @@ func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writ
 		owners.Apply(sample)
 		remotes.Apply(sample)
 		log.wrote(w.Write(sample))
+		storm.tick(len(sample.Conns) + len(sample.Closed))
 		if ticks++; ticks == p.count {
 			break
 		}
 	}
 	return nil
+}
+
+// recordGC is by how many percent the heap may grow before it is looked through: a
+// recorder allocates little and keeps what it knows for long.
+const recordGC = 25
+
+// storm gives memory back to the system after a tick of many rows, such as the first.
+type storm struct{ calm int }
+
+const (
+	stormRows = 1 << 13
+	stormOver = 3 // ticks after which nobody holds its rows any more
+)
+
+func (s *storm) tick(rows int) {
+	switch {
+	case rows >= stormRows:
+		s.calm = stormOver
+	case s.calm > 0:
+		if s.calm--; s.calm == 0 {
+			debug.FreeOSMemory()
+		}
+	}
 }
 
 // recordLog says on stderr what could not be recorded: when it begins, when it is

@@ -14,6 +14,7 @@ type Config struct {
 	MaxConns   int           // TCP connections that there is room for; 0 sizes the table by memory
 	UDPTimeout time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
 	Host       string        // name that samples carry
+	Calm       bool          // nobody watches: passes over the whole host, for what no hook tells, come a third as often where they cost much, and less room is kept for bursts; sock_diag does not know
 }
 
 // PermissionError says that a collector is kept from measuring, and by what.

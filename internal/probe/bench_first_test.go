@@ -99,7 +99,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op") // nothing is timed here
 	b.ReportMetric(float64(sumBytes(b, p, perConn))/conns, "bytes/conn")
-	b.ReportMetric(float64(sumBytes(b, p, perFlow))/float64(len(p.flows.flows)), "bytes/flow")
+	b.ReportMetric(float64(sumBytes(b, p, perFlow))/float64(len(p.flows.seen)), "bytes/flow")
 	b.ReportMetric(float64(fixed), "fixed-bytes")
 }
 

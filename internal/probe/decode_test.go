@@ -111,8 +111,10 @@ func TestSizes(t *testing.T) {
 		if n*16 < 4*slots && n*16 < 16 {
 			t.Errorf("%d slots: %d entries", slots, n*16)
 		}
-		if r := ringSize(slots); r&(r-1) != 0 || r < 1<<20 || r > 16<<20 {
-			t.Errorf("%d slots: a ring of %d bytes", slots, r)
+		for calm, most := range map[bool]int{false: 16 << 20, true: 4 << 20} {
+			if r, wake := ringSize(slots, calm); r&(r-1) != 0 || r < 1<<20 || r > most || wake > r/2 {
+				t.Errorf("%d slots: a ring of %d bytes, %d of which wake", slots, r, wake)
+			}
 		}
 	}
 	if n := defaultMaxConns(); n < minConns || n > maxConns {

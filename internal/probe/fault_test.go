@@ -191,6 +191,8 @@ func TestNamedOnce(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, p.Close()) }()
 	c := connect(t, listen(t, "127.0.0.1:0"))
+	_, err = p.slots.reach()
+	must(t, err)
 	slot := slotOf(t, p, c.out.cookie)
 	s := &sampler{Probe: p, unowned: map[uint32]orphan{}}
 	pid := p.slots.slots[slot].Tgid

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
 )
@@ -15,8 +14,8 @@ import (
 type flowTable struct {
 	prog   *ebpf.Program // nil when UDP is not measured
 	free   *ebpf.Map     // stack of places that were used and are nobody's
-	flows  []tcptopFlow
-	mapped []byte
+	flows  []tcptopFlow  // as far as places are in use
+	window *window[tcptopFlow]
 	seen   []movement          // by slot: what it was when it was last read
 	older  map[uint64]struct{} // cookies of the sockets that are older than tcptop
 }
@@ -34,25 +33,20 @@ func mapFlows(coll *ebpf.Collection, age *ebpf.Program) (*flowTable, error) {
 		return t, nil
 	}
 	m := coll.Maps["tt_flows"]
-	flows, mem, err := mapArray[tcptopFlow](m, int(m.MaxEntries()))
-	if err != nil {
+	var err error
+	if t.window, err = openWindow[tcptopFlow](m, int(m.MaxEntries())); err != nil {
 		return nil, err
 	}
-	t.flows, t.mapped = flows, mem
-	t.seen = make([]movement, len(flows))
+	t.seen = make([]movement, m.MaxEntries())
 	return t, nil
 }
 
 func (t *flowTable) Close() error {
-	if t.mapped == nil {
+	if t.window == nil {
 		return nil
 	}
-	mem := t.mapped
-	t.mapped, t.flows = nil, nil
-	if err := unix.Munmap(mem); err != nil {
-		return fmt.Errorf("unmap the flow table: %w", err)
-	}
-	return nil
+	t.flows = nil
+	return t.window.Close()
 }
 
 // age takes idle flows out of the kernel's table, a step per call.
@@ -60,7 +54,7 @@ func (t *flowTable) age(used uint64) error {
 	if t.prog == nil {
 		return nil
 	}
-	args := tcptopSweepArgs{N: uint32(min(used, uint64(len(t.flows))))}
+	args := tcptopSweepArgs{N: uint32(min(used, uint64(len(t.seen))))}
 	if err := runSweep(t.prog, &args); err != nil {
 		return fmt.Errorf("age the flow table: %w", err)
 	}
@@ -71,7 +65,14 @@ func (t *flowTable) age(used uint64) error {
 // whose places it gives back; one that did not move for longer than idle is marked
 // to be taken out.
 func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, closed []conn.Conn) (moved, ended []conn.Conn, err error) {
-	for i := range t.flows[:min(used, uint64(len(t.flows)))] {
+	if t.window == nil {
+		return conns, closed, nil
+	}
+	n := int(min(used, uint64(len(t.seen))))
+	if t.flows, err = t.window.upTo(n); err != nil {
+		return conns, closed, err
+	}
+	for i := range t.flows[:n] {
 		f, seen := &t.flows[i], &t.seen[i]
 		key, phase := atomic.LoadUint64(&f.Key), atomic.LoadUint32(&f.Phase)
 		if key == 0 || phase == phaseFree {

@@ -41,12 +41,12 @@ func (t *slotTable) gaveAway(held []tcptopHolder, pass uint16) bool {
 }
 
 func (t *slotTable) is(h *tcptopHolder) bool {
-	return atomic.LoadUint64(&t.hot[h.Slot].Cookie) == h.Cookie && t.phase(h.Slot) == phaseOpen
+	return int(h.Slot) < len(t.hot) && atomic.LoadUint64(&t.hot[h.Slot].Cookie) == h.Cookie && t.phase(h.Slot) == phaseOpen
 }
 
 // count notes for each connection how many processes a pass found to hold it; the next
-// sweep names those that others hold than before. It sorts held.
-func (t *slotTable) count(held []tcptopHolder, pass uint16) {
+// sweep names those that others hold than before. It sorts held; used is as of reach.
+func (t *slotTable) count(held []tcptopHolder, pass uint16, used int) {
 	if len(held) == maxHeld {
 		return
 	}
@@ -54,7 +54,6 @@ func (t *slotTable) count(held []tcptopHolder, pass uint16) {
 		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Tgid, b.Tgid))
 	})
 	held = slices.Compact(held) // a process may have several files of one socket
-	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
 	for slot := range uint32(used) {
 		s, n := &t.slots[slot], uint16(0)
 		if s.Pass&^passTaken == pass {

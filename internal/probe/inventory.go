@@ -18,11 +18,12 @@ import (
 )
 
 // costShare bounds what repeated passes over the host cost: after one that took t of
-// CPU time the next waits for costShare times t, so they take at most one percent of
-// a core. Whoever looks for an owner is not kept waiting longer than ownersPause. Where
+// CPU time the next waits for costShare times t, so each takes at most one percent of
+// a core, or with conn.Config.Calm a third of that. Whoever looks for an owner is not kept waiting longer than ownersPause. Where
 // nobody does, what is known of owners is looked over after checkPause.
 const (
-	costShare   = 100
+	costShare   = int64(100)
+	calmShare   = int64(300)
 	ownersPause = int64(5 * time.Second)
 	checkPause  = int64(5 * time.Second)
 )
@@ -36,6 +37,7 @@ type inventory struct {
 	vars   map[string]*ebpf.Variable
 	owners *link.Iter // nil where there is none
 	tcp    *link.Iter // likewise
+	share  int64      // costShare or calmShare
 	buf    []byte
 	pass   uint16         // number of the last pass over open files
 	held   []tcptopHolder // what it found that owners don't
@@ -64,8 +66,13 @@ type sighting struct {
 	owned bool
 }
 
-func newInventory(vars map[string]*ebpf.Variable, owners, tcp *link.Iter) *inventory {
+func newInventory(vars map[string]*ebpf.Variable, owners, tcp *link.Iter, calm bool) *inventory {
+	share := costShare
+	if calm {
+		share = calmShare
+	}
 	return &inventory{
+		share:      share,
 		vars:       vars,
 		owners:     owners,
 		tcp:        tcp,
@@ -93,15 +100,19 @@ func (v *inventory) runOwners(slots *slotTable, udp map[uint64]struct{}) error {
 	v.pass = v.pass%(passTaken-1) + 1
 	cost, err := costOf(func() error {
 		err := v.walkFiles(udp, false)
+		used, failed := slots.reach()
+		if failed != nil {
+			return failed
+		}
 		if err == nil && slots.gaveAway(v.held, v.pass) {
 			err = v.walkFiles(nil, true)
 		}
-		slots.count(v.held, v.pass)
+		slots.count(v.held, v.pass, used)
 		return err
 	})
 	now := monotonic()
-	v.nextOwners = now + min(costShare*cost, ownersPause)
-	v.nextCheck = now + max(costShare*cost, checkPause)
+	v.nextOwners = now + min(v.share*cost, ownersPause)
+	v.nextCheck = now + max(v.share*cost, checkPause)
 	return err
 }
 
@@ -202,7 +213,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	clear(v.leftBefore)
 	v.left, v.leftBefore = v.leftBefore, v.left
-	v.nextTCP = monotonic() + costShare*cost
+	v.nextTCP = monotonic() + v.share*cost
 	return conns, gone, nil
 }
 

@@ -108,7 +108,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if size <= 0 {
 		size = defaultMaxConns()
 	}
-	if err := setSizes(spec, size, p.cfg.UDP, p.cfg.DNS); err != nil {
+	if err := setSizes(spec, size, &p.cfg); err != nil {
 		return err
 	}
 	if p.obj, err = newObject(spec); err != nil {
@@ -128,6 +128,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if p.cfg.DNS && p.cfg.UDP {
 		p.listenToDNS()
 	}
+	p.obj.spec = nil // some MiB that nobody asks for any more
 	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size)
 	return err
 }
@@ -201,7 +202,7 @@ func (p *Probe) startTCP() error {
 	if err == nil {
 		p.sets = append(p.sets, s)
 		p.holders = s.iters[holdersPass.program]
-		p.inv = newInventory(p.obj.maps.Variables, s.iters[ownersPass.program], s.iters[tcpPass.program])
+		p.inv = newInventory(p.obj.maps.Variables, s.iters[ownersPass.program], s.iters[tcpPass.program], p.cfg.Calm)
 		return nil
 	}
 	if p.cfg.TCP {
@@ -217,7 +218,7 @@ func (p *Probe) startTCP() error {
 		tcp = p.startPass(tcpPass)
 	}
 	p.startPass(cgroupHook)
-	p.inv = newInventory(p.obj.maps.Variables, owners, tcp)
+	p.inv = newInventory(p.obj.maps.Variables, owners, tcp, p.cfg.Calm)
 	return nil
 }
 

@@ -101,7 +101,7 @@ func (r *Report) object() (*object, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
 	}
-	if err := setSizes(spec, 1, true, true); err != nil {
+	if err := setSizes(spec, 1, &conn.Config{UDP: true, DNS: true}); err != nil {
 		return nil, err
 	}
 	return newObject(spec)

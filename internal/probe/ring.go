@@ -117,10 +117,7 @@ func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	dst = append(dst, r.queue...)
-	r.queue = r.queue[:0]
-	if cap(r.queue) > 4096 && len(dst) < cap(r.queue)/8 {
-		r.queue = nil // a storm is over: its memory goes back
-	}
+	r.queue = emptied(r.queue)
 	return dst, r.lost, err
 }
 

@@ -66,7 +66,7 @@ func (s *sampler) takeInventory(now int64) {
 		return
 	}
 	var err error
-	s.out.Conns, s.out.Gone, err = s.inv.runTCP(len(s.slots.hot), s.out.Conns, s.out.Gone)
+	s.out.Conns, s.out.Gone, err = s.inv.runTCP(s.slots.size, s.out.Conns, s.out.Gone)
 	s.inv.restUntil(now, s.Interval())
 	s.fault(tcpPass.what, err)
 }
@@ -76,7 +76,7 @@ func (s *sampler) take() error {
 	mono := monotonic()
 	s.tick++
 	s.out.Time, s.out.Mono = now.UTC(), mono
-	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
+	s.out.Conns, s.out.Closed, s.out.Gone = emptied(s.out.Conns), emptied(s.out.Closed), s.out.Gone[:0]
 	if s.began {
 		s.out.Faults = s.out.Faults[:0] // the first has those of its preparation
 	}
@@ -106,6 +106,15 @@ func (s *sampler) take() error {
 	s.loss()
 	s.began = true
 	return nil
+}
+
+// emptied is a list for the next rows. The memory of a storm that is over, such as the
+// first tick, goes back.
+func emptied(rows []conn.Conn) []conn.Conn {
+	if cap(rows) > 4096 && len(rows) < cap(rows)/8 {
+		return nil
+	}
+	return rows[:0]
 }
 
 // takeTCP fails where the first sweep does, without which there is nothing.
@@ -143,7 +152,7 @@ func (s *sampler) takeTCP(now int64) error {
 	s.listens.closed(s.out.Closed)
 	s.fault("how long connections wait at some listeners", s.listens.full())
 	for i := range s.out.Closed {
-		s.inv.leave(&s.out.Closed[i], len(s.slots.hot))
+		s.inv.leave(&s.out.Closed[i], s.slots.size)
 	}
 	s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
 	return nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/conn"
 )
 
 const (
@@ -38,32 +40,40 @@ func flowCount(conns int) int { return min(max(conns/4, minFlows), maxFlows) }
 // power of two.
 func indexBuckets(slots int) int { return 1 << bits.Len(uint(max(slots, 4)/4-1)) }
 
-func ringSize(conns int) int {
-	// Room for a burst as large as the table, within 1 to 16 MiB.
-	n := min(max(conns*264, 1<<20), 16<<20)
-	return 1 << bits.Len(uint(n-1))
+// ringSize is room for a burst as large as the table, within 1 to 16 MiB. With
+// conn.Config.Calm it is 4 at most, since mapped it counts twice as this process'
+// memory: then user space is woken when it is a quarter full, not half.
+func ringSize(conns int, calm bool) (size, wake int) {
+	most, share := 16<<20, 2
+	if calm {
+		most, share = 4<<20, 4
+	}
+	n := min(max(conns*264, 1<<20), most)
+	size = 1 << bits.Len(uint(n-1))
+	return size, size / share
 }
 
 // dnsRing is the room for DNS messages, some thousand, between two ticks or wake-ups.
 const dnsRing = 1 << 19
 
-func setSizes(spec *ebpf.CollectionSpec, conns int, udp, dns bool) error {
+func setSizes(spec *ebpf.CollectionSpec, conns int, cfg *conn.Config) error {
 	if conns > slotLimit {
 		return fmt.Errorf("table of %d connections: at most %d", conns, slotLimit)
 	}
 	flows := 1
-	if udp {
+	if cfg.UDP {
 		flows = flowCount(conns)
 	}
 	dnsRoom := os.Getpagesize()
-	if dns {
+	if cfg.DNS {
 		dnsRoom = dnsRing
 	}
+	ring, wake := ringSize(conns, cfg.Calm)
 	for name, n := range map[string]int{
 		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
 		"tt_index": indexBuckets(conns), "tt_free": conns,
 		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows, "tt_udp_socks": flows,
-		"tt_ring": ringSize(conns), "tt_dns": dnsRoom,
+		"tt_ring": ring, "tt_dns": dnsRoom,
 	} {
 		spec.Maps[name].MaxEntries = uint32(n)
 	}
@@ -72,8 +82,8 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, udp, dns bool) error {
 		"cfg_index_mask": uint32(indexBuckets(conns) - 1),
 		"cfg_flows":      uint32(flows),
 		"cfg_flow_mask":  uint32(indexBuckets(flows) - 1),
-		"cfg_ring_wake":  uint64(ringSize(conns) / 2),
-		"cfg_dns":        dns,
+		"cfg_ring_wake":  uint64(wake),
+		"cfg_dns":        cfg.DNS,
 		"cfg_dns_wake":   uint64(dnsRing / 2),
 	}
 	for name, v := range vars {

@@ -32,8 +32,11 @@ const sweepChunk = 1 << 16
 type slotTable struct {
 	prog     *ebpf.Program
 	free     *ebpf.Map // stack of slots that were used and are nobody's
-	hot      []tcptopHot
-	slots    []tcptopConn
+	size     int
+	hot      []tcptopHot  // as far as slots are in use, as reach found
+	slots    []tcptopConn // likewise
+	hots     *window[tcptopHot]
+	conns    *window[tcptopConn]
 	changed  []uint32
 	legend   legend
 	counters *tcptopCounters
@@ -42,16 +45,13 @@ type slotTable struct {
 }
 
 func mapSlots(coll *ebpf.Collection, sweep *ebpf.Program, n int) (_ *slotTable, err error) {
-	t := &slotTable{prog: sweep, free: coll.Maps["tt_free"]}
-	var mem []byte
-	if t.hot, mem, err = mapArray[tcptopHot](coll.Maps["tt_hot"], n); err != nil {
+	t := &slotTable{prog: sweep, free: coll.Maps["tt_free"], size: n}
+	if t.hots, err = openWindow[tcptopHot](coll.Maps["tt_hot"], n); err != nil {
 		return nil, err
 	}
-	t.mapped = append(t.mapped, mem)
-	if t.slots, mem, err = mapArray[tcptopConn](coll.Maps["tt_slots"], n); err != nil {
+	if t.conns, err = openWindow[tcptopConn](coll.Maps["tt_slots"], n); err != nil {
 		return nil, err
 	}
-	t.mapped = append(t.mapped, mem)
 	blocks, mem, err := mapArray[[16]uint32](coll.Maps["tt_changed"], (n+15)/16)
 	if err != nil {
 		return nil, err
@@ -75,6 +75,10 @@ func mapSlots(coll *ebpf.Collection, sweep *ebpf.Program, n int) (_ *slotTable, 
 }
 
 func (t *slotTable) Close() error {
+	t.hot, t.slots = nil, nil
+	if err := errors.Join(t.hots.Close(), t.conns.Close()); err != nil {
+		return err
+	}
 	for _, mem := range t.mapped {
 		if err := unix.Munmap(mem); err != nil {
 			return fmt.Errorf("unmap the slot table: %w", err)
@@ -84,14 +88,33 @@ func (t *slotTable) Close() error {
 	return nil
 }
 
+// reach returns how many slots are in use or have been: those that may be read.
+func (t *slotTable) reach() (used int, err error) {
+	used = int(min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(t.size)))
+	if used > len(t.hot) {
+		if t.hot, err = t.hots.upTo(used); err != nil {
+			return 0, err
+		}
+	}
+	if used > len(t.slots) {
+		if t.slots, err = t.conns.upTo(used); err != nil {
+			return 0, err
+		}
+	}
+	return used, nil
+}
+
 // sweep copies what moved since the last one and returns the numbers of those
 // slots, which are valid until the next sweep; also where it failed midway.
 func (t *slotTable) sweep() (changed []uint32, err error) {
-	used := min(atomic.LoadUint64(&t.counters.SlotsUsed), uint64(len(t.hot)))
+	used, err := t.reach()
+	if err != nil {
+		return nil, err
+	}
 	args := tcptopSweepArgs{}
 	var gone uint64
-	for args.Start = 0; uint64(args.Start) < used; args.Start += sweepChunk {
-		args.N = uint32(min(sweepChunk, used-uint64(args.Start)))
+	for args.Start = 0; int(args.Start) < used; args.Start += sweepChunk {
+		args.N = uint32(min(sweepChunk, used-int(args.Start)))
 		if err = runSweep(t.prog, &args); err != nil {
 			err = fmt.Errorf("sweep the slot table: %w", err)
 			break

@@ -3,33 +3,60 @@ package record
 import "encoding/binary"
 
 // dictionary numbers texts that many rows share, from 1 on; 0 is none. It holds
-// what has been used since the last key frame.
+// what has been used since the last key frame. What rows point to goes by handles,
+// several of which may have the same text and so the same number.
 type dictionary[T any] struct {
 	texts   []text[T]
 	numbers map[string]uint32 // by content
-	recent  map[*T]uint32     // by pointer: what is published never changes
+	handles map[*T]uint32     // by pointer: what is published never changes
+	named   []named[T]        // by handle; the first is none
+	before  []named[T]        // while a key frame is made: those until then
 	fresh   []string          // content of those that the part at hand defines
 	size    int               // bytes of all
+	keyed   int               // handles that the last key frame needed
+	least   int               // bytes likewise
 	scratch []byte
 }
 
-func newDictionary[T any](texts []text[T]) dictionary[T] {
-	return dictionary[T]{texts: texts, numbers: map[string]uint32{}, recent: map[*T]uint32{}}
+type named[T any] struct {
+	is     *T
+	number uint32
 }
 
-func (d *dictionary[T]) reset() {
+func newDictionary[T any](texts []text[T]) dictionary[T] {
+	return dictionary[T]{texts: texts, numbers: map[string]uint32{}, handles: map[*T]uint32{}, named: make([]named[T], 1)}
+}
+
+// begin starts anew for a key frame; the rows in it have handles of before.
+func (d *dictionary[T]) begin() {
+	d.before, d.named = d.named, make([]named[T], 1)
 	clear(d.numbers)
-	clear(d.recent)
+	clear(d.handles)
 	d.fresh, d.size = d.fresh[:0], 0
 }
 
-// number is that of t, which is defined in this part if it was not before.
-func (d *dictionary[T]) number(t *T) uint32 {
+// renew turns handles of before into those of now.
+func (d *dictionary[T]) renew(handles []uint64) {
+	for i, h := range handles {
+		handles[i] = uint64(d.handle(d.before[h].is))
+	}
+}
+
+// end ends a key frame.
+func (d *dictionary[T]) end() { d.before, d.keyed, d.least = nil, len(d.named), d.size }
+
+// long reports whether texts have piled up since the key frame.
+func (d *dictionary[T]) long() bool {
+	return len(d.named) >= max(maxTexts, 2*d.keyed) || d.size >= max(maxTextBytes, 2*d.least)
+}
+
+// handle is that of t, which is defined in this part if it was not before.
+func (d *dictionary[T]) handle(t *T) uint32 {
 	if t == nil {
 		return 0
 	}
-	if n, known := d.recent[t]; known {
-		return n
+	if h, known := d.handles[t]; known {
+		return h
 	}
 	d.scratch = d.scratch[:0]
 	for i := range d.texts {
@@ -44,8 +71,17 @@ func (d *dictionary[T]) number(t *T) uint32 {
 		d.fresh = append(d.fresh, content)
 		d.size += len(content)
 	}
-	d.recent[t] = n
-	return n
+	h := uint32(len(d.named))
+	d.named = append(d.named, named[T]{t, n})
+	d.handles[t] = h
+	return h
+}
+
+// numbersOf turns handles into numbers.
+func (d *dictionary[T]) numbersOf(handles []uint64) {
+	for i, h := range handles {
+		handles[i] = uint64(d.named[h].number)
+	}
 }
 
 // define writes what this part is the first to use.

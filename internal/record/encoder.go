@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"slices"
 
 	"tcptop/internal/conn"
@@ -11,9 +12,10 @@ const (
 	partRows = 1 << 12
 	// partTexts is how many bytes of texts a part defines before it ends.
 	partTexts = 1 << 20
-	// maxTexts and maxTextBytes bound the dictionaries of a run of ticks.
-	maxTexts     = 1 << 15
-	maxTextBytes = 8 << 20
+	// maxTexts and maxTextBytes bound what each dictionary of a run of ticks holds
+	// beyond what its key frame needed.
+	maxTexts     = 1 << 14
+	maxTextBytes = 4 << 20
 )
 
 // The sets of a part, and the columns that every set of connections has before the
@@ -35,18 +37,11 @@ const (
 	columnMembers = 16 // the first member's; those before are for what else a row may have
 )
 
-// entry is what is known of one connection.
-type entry struct {
-	conn.Conn
-	place, process, remote uint32 // numbers in the dictionaries; the pointers are not used
-	live                   bool
-}
-
 // Encoder turns samples into blocks. It remembers every connection as it was last
 // named, and is for one goroutine.
 type Encoder struct {
 	w         *partWriter
-	known     pages
+	known     ledger
 	slots     map[conn.ID]uint32
 	vacant    []uint32
 	next      uint32 // slots from here on were never used
@@ -63,11 +58,11 @@ type Encoder struct {
 	put   func(Block)
 
 	// Of the set at hand, by row.
-	at                     []uint32 // slot
-	fresh                  []bool   // nothing was known in that slot
-	place, process, remote []uint32 // numbers in the dictionaries
-	values                 []uint64
-	keyed                  []conn.Conn // a key frame's rows
+	at      []uint32 // slot
+	fresh   []bool   // nothing was known in that slot
+	was, is []uint64 // a column, as it was known and as it is
+	handles [3][]uint64
+	values  []uint64
 }
 
 // NewEncoder returns an Encoder that knows nothing yet. Its first tick is number seq.
@@ -79,8 +74,9 @@ func NewEncoder(seq uint64) (*Encoder, error) {
 	return &Encoder{
 		w: w, slots: map[conn.ID]uint32{}, seq: seq,
 		places: newDictionary(placeTexts), processes: newDictionary(processTexts), remotes: newDictionary(remoteTexts),
-		at: make([]uint32, partRows), fresh: make([]bool, partRows), values: make([]uint64, partRows),
-		place: make([]uint32, partRows), process: make([]uint32, partRows), remote: make([]uint32, partRows),
+		at: make([]uint32, 0, partRows), fresh: make([]bool, partRows), values: make([]uint64, partRows),
+		was: make([]uint64, partRows), is: make([]uint64, partRows),
+		handles: [3][]uint64{make([]uint64, partRows), make([]uint64, partRows), make([]uint64, partRows)},
 	}, nil
 }
 
@@ -89,10 +85,7 @@ func (e *Encoder) Live() int { return len(e.slots) }
 
 // Full reports whether a key frame must come before the next tick, because texts
 // have piled up.
-func (e *Encoder) Full() bool {
-	return len(e.places.recent)+len(e.processes.recent)+len(e.remotes.recent) >= maxTexts ||
-		e.places.size+e.processes.size+e.remotes.size >= maxTextBytes
-}
+func (e *Encoder) Full() bool { return e.places.long() || e.processes.long() || e.remotes.long() }
 
 // Tick encodes s, remembers it, and gives its parts to put in turn.
 func (e *Encoder) Tick(s *conn.Sample, put func(Block)) {
@@ -141,57 +134,69 @@ func (e *Encoder) renewed(s *conn.Sample) (rows []conn.Conn) {
 			named[list[i].ID] = true
 		}
 	}
-	places, processes, remotes := changes(s.Places), changes(s.Processes), changes(s.Remotes)
-	for slot := range e.next {
-		x := e.known.at(slot)
-		if !x.live || named[x.ID] {
-			continue
+	places, processes, remotes := changes(&e.places, s.Places), changes(&e.processes, s.Processes), changes(&e.remotes, s.Remotes)
+	if len(places)+len(processes)+len(remotes) == 0 {
+		return nil
+	}
+	for from := uint32(0); ; from = e.at[len(e.at)-1] + 1 {
+		if e.at = e.known.slots(e.at[:0], from, partRows); len(e.at) == 0 {
+			return rows
 		}
-		c := x.Conn
-		renew(&c.Place, places)
-		renew(&c.Process, processes)
-		renew(&c.Remote, remotes)
-		if c.Place != x.Place || c.Process != x.Process || c.Remote != x.Remote {
+		for _, slot := range e.at {
+			place, process, remote := places[e.known.number(ledgerPlace, slot)], processes[e.known.number(ledgerProcess, slot)], remotes[e.known.number(ledgerRemote, slot)]
+			if place == nil && process == nil && remote == nil {
+				continue
+			}
+			c := e.row(slot)
+			if named[c.ID] {
+				continue
+			}
+			c.Place, c.Process, c.Remote = cmp.Or(place, c.Place), cmp.Or(process, c.Process), cmp.Or(remote, c.Remote)
 			rows = append(rows, c)
 		}
 	}
-	return rows
 }
 
-func changes[T any](news []conn.Change[T]) map[*T]*T {
-	is := make(map[*T]*T, len(news))
+// row is the connection in slot as it was last written.
+func (e *Encoder) row(slot uint32) conn.Conn {
+	c := e.known.conn(slot)
+	c.Place = e.places.named[e.known.number(ledgerPlace, slot)].is
+	c.Process = e.processes.named[e.known.number(ledgerProcess, slot)].is
+	c.Remote = e.remotes.named[e.known.number(ledgerRemote, slot)].is
+	return c
+}
+
+// changes are what rows point to now, by the handles of what they pointed to.
+func changes[T any](d *dictionary[T], news []conn.Change[T]) map[uint64]*T {
+	var is map[uint64]*T
 	for _, n := range news {
-		is[n.Was] = n.Is
+		if h, known := d.handles[n.Was]; known {
+			if is == nil {
+				is = make(map[uint64]*T, len(news))
+			}
+			is[uint64(h)] = n.Is
+		}
 	}
 	return is
-}
-
-func renew[T any](p **T, is map[*T]*T) {
-	if now := is[*p]; now != nil {
-		*p = now
-	}
 }
 
 // Key encodes all that is known as parts for put, and starts the dictionaries anew.
 // next is the sample that will be encoded next.
 func (e *Encoder) Key(next *conn.Sample, put func(Block)) {
-	e.places.reset()
-	e.processes.reset()
-	e.remotes.reset()
+	e.places.begin()
+	e.processes.begin()
+	e.remotes.begin()
 	e.head, e.time, e.totals = conn.Sample{}, 0, e.totals[:0]
 	e.begin(KindKey, next, put)
-	n := 0
-	for slot := range e.next {
-		if x := e.known.at(slot); x.live {
-			e.at[n], e.fresh[n] = slot, true
-			n++
+	for from := uint32(0); ; from = e.at[len(e.at)-1] + 1 {
+		if e.at = e.known.slots(e.at[:0], from, partRows); len(e.at) == 0 {
+			break
 		}
-		if n == partRows {
-			e.keySet(n)
-			n = 0
-		}
+		e.keySet()
 	}
-	e.keySet(n)
+	e.places.end()
+	e.processes.end()
+	e.remotes.end()
 	e.end()
 }
 

@@ -5,93 +5,123 @@ import "tcptop/internal/conn"
 // connSet writes rows as differences: a known connection's to what was known, a new
 // one's to the new one before it. Then it remembers them, or forgets those that ended.
 func (e *Encoder) connSet(set byte, rows []conn.Conn) {
+	e.at = e.at[:0]
 	for i := range rows {
 		c := &rows[i]
 		slot, known := e.slots[c.ID]
 		if !known {
 			slot = e.take(c.ID)
 		}
-		x := e.known.at(slot)
-		e.at[i], e.fresh[i] = slot, !x.live
-		e.place[i], e.process[i], e.remote[i] = x.place, x.process, x.remote
-		if c.Place != x.Place || !x.live {
-			e.place[i] = e.places.number(c.Place)
-		}
-		if c.Process != x.Process || !x.live {
-			e.process[i] = e.processes.number(c.Process)
-		}
-		if c.Remote != x.Remote || !x.live {
-			e.remote[i] = e.remotes.number(c.Remote)
+		e.at, e.fresh[i] = append(e.at, slot), !e.known.live(slot)
+		if set == setConns {
+			e.known.room(slot, c)
 		}
 	}
+	point(e, 0, &e.places, rows, func(c *conn.Conn) *conn.Place { return c.Place })
+	point(e, 1, &e.processes, rows, func(c *conn.Conn) *conn.Process { return c.Process })
+	point(e, 2, &e.remotes, rows, func(c *conn.Conn) *conn.Remote { return c.Remote })
 	e.columns(set, rows)
 	for i := range rows {
 		if set == setClosed {
 			e.release(e.at[i], rows[i].ID)
+		} else {
+			e.known.keep(e.at[i])
+		}
+	}
+}
+
+// point finds the handles of what rows point to.
+func point[T any](e *Encoder, which int, d *dictionary[T], rows []conn.Conn, at func(*conn.Conn) *T) {
+	for i := range rows {
+		t := at(&rows[i])
+		if h := e.known.number(ledgerPlace+which, e.at[i]); !e.fresh[i] && d.named[h].is == t {
+			e.handles[which][i] = h
 			continue
 		}
-		*e.known.make(e.at[i]) = entry{Conn: rows[i], place: e.place[i], process: e.process[i], remote: e.remote[i], live: true}
+		e.handles[which][i] = uint64(d.handle(t))
 	}
 }
 
-// keySet writes what is known of the first n slots in e.at.
-func (e *Encoder) keySet(n int) {
-	if n == 0 {
-		return
-	}
+// keySet writes what is known of the slots in e.at.
+func (e *Encoder) keySet() {
+	n := len(e.at)
 	e.room(n)
-	if e.keyed == nil {
-		e.keyed = make([]conn.Conn, partRows)
-	}
 	for i := range n {
-		x := e.known.at(e.at[i])
-		x.place, x.process, x.remote = e.places.number(x.Place), e.processes.number(x.Process), e.remotes.number(x.Remote)
-		e.keyed[i], e.place[i], e.process[i], e.remote[i] = x.Conn, x.place, x.process, x.remote
+		e.fresh[i] = true
 	}
-	e.columns(setKey, e.keyed[:n])
+	for which := range e.handles {
+		e.known.read(ledgerPlace+which, e.at, e.handles[which][:n])
+	}
+	e.places.renew(e.handles[0][:n])
+	e.processes.renew(e.handles[1][:n])
+	e.remotes.renew(e.handles[2][:n])
+	e.columns(setKey, nil)
 }
 
-// columns writes a set of connections: the texts it is the first to use, then a column
-// for each number that is not what it was.
+// columns writes a set of connections, which are those in e.at or, in a key frame, what
+// is known of them: the texts it is the first to use, then a column for each number that
+// is not what it was. It remembers them unless they ended.
 func (e *Encoder) columns(set byte, rows []conn.Conn) {
-	e.start(set, len(rows))
+	e.start(set, len(e.at))
 	e.places.define(e.w)
 	e.processes.define(e.w)
 	e.remotes.define(e.w)
-	v := e.values[:len(rows)]
+	v := e.values[:len(e.at)]
 	expected := int64(0)
-	for i := range rows {
+	for i := range v {
 		v[i] = uint64(int64(e.at[i]) - expected)
 		expected = int64(e.at[i]) + 1
 	}
 	e.w.column(columnSlot, v)
-	e.numbers(columnPlace, v, e.place, func(x *entry) uint32 { return x.place })
-	e.numbers(columnProcess, v, e.process, func(x *entry) uint32 { return x.process })
-	e.numbers(columnRemote, v, e.remote, func(x *entry) uint32 { return x.remote })
+	e.numbers(set, 0, e.places.numbersOf)
+	e.numbers(set, 1, e.processes.numbersOf)
+	e.numbers(set, 2, e.remotes.numbersOf)
 	for m := range connMembers {
-		get := connMembers[m].get
-		before := uint64(0)
-		for i := range rows {
-			now := get(&rows[i])
-			if e.fresh[i] {
-				v[i], before = now-before, now
-			} else {
-				v[i] = now - get(&e.known.at(e.at[i]).Conn)
+		was, is := e.was[:len(e.at)], e.is[:len(e.at)]
+		e.known.read(m, e.at, was)
+		if set == setKey {
+			is = was
+		} else {
+			get := connMembers[m].get
+			for i := range rows {
+				is[i] = get(&rows[i])
 			}
 		}
-		e.w.column(columnMembers+m, v)
+		if set == setConns {
+			e.known.write(m, e.at, is)
+		}
+		e.differences(columnMembers+m, was, is)
 	}
 	e.w.endColumns()
 }
 
-// numbers writes the column of what a dictionary calls the rows' texts.
-func (e *Encoder) numbers(id int, v []uint64, is []uint32, was func(*entry) uint32) {
-	before := uint32(0)
+// numbers writes the column of what a dictionary calls what the rows point to.
+func (e *Encoder) numbers(set byte, which int, of func([]uint64)) {
+	was, is := e.was[:len(e.at)], e.is[:len(e.at)]
+	copy(is, e.handles[which])
+	e.known.read(ledgerPlace+which, e.at, was)
+	for i := range was {
+		if e.fresh[i] {
+			was[i] = 0 // a handle of nothing, or of before the key frame
+		}
+	}
+	if set != setClosed {
+		e.known.write(ledgerPlace+which, e.at, is)
+	}
+	of(was)
+	of(is)
+	e.differences(columnPlace+which, was, is)
+}
+
+// differences writes a column as what it differs by from what was known.
+func (e *Encoder) differences(id int, was, is []uint64) {
+	v := e.values[:len(is)]
+	before := uint64(0)
 	for i := range v {
 		if e.fresh[i] {
-			v[i], before = uint64(int64(is[i])-int64(before)), is[i]
+			v[i], before = is[i]-before, is[i]
 		} else {
-			v[i] = uint64(int64(is[i]) - int64(was(e.known.at(e.at[i]))))
+			v[i] = is[i] - was[i]
 		}
 	}
 	e.w.column(id, v)
@@ -192,6 +222,6 @@ func (e *Encoder) release(slot uint32, id conn.ID) {
 		return // named twice
 	}
 	delete(e.slots, id)
-	*e.known.make(slot) = entry{}
+	e.known.drop(slot)
 	e.vacant = append(e.vacant, slot)
 }

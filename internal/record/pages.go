@@ -1,5 +1,14 @@
 package record
 
+import "tcptop/internal/conn"
+
+// entry is what a Decoder knows of one connection.
+type entry struct {
+	conn.Conn
+	place, process, remote uint32 // numbers in the glossaries
+	live                   bool
+}
+
 // pageEntries is how many connections are kept together: memory grows by a page,
 // nothing is moved.
 const pageEntries = 64
