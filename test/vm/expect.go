@@ -28,10 +28,6 @@ type limit struct {
 func limits() []limit {
 	return []limit{
 		{
-			on:    []string{"6.1", "6.12", "6.18", "7.3", "6.12-arm64", "7.3-arm64"},
-			skips: "TestContainerd|TestKubernetes|TestPodman|TestPlaceLegacy", // no container runtimes there, and no cgroup v1
-		},
-		{
 			on:      []string{"5.10"},
 			what:    "eBPF: TCP's programs need Linux 6.1; sock_diag measures instead",
 			refuses: []string{"bpf"},

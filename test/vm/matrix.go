@@ -69,7 +69,7 @@ func (m *matrix) boots(plain, places bool) (all []boot) {
 	return all
 }
 
-// run boots and judges. A line of progress goes to standard output when one is done.
+// run boots and judges. When one is done, it is said with what is wrong.
 func (m *matrix) run(ctx context.Context, tests string, boots []boot) []*verdict {
 	verdicts := make([]*verdict, len(boots))
 	slots := make(chan struct{}, atOnce)
@@ -79,7 +79,7 @@ func (m *matrix) run(ctx context.Context, tests string, boots []boot) []*verdict
 		all.Go(func() {
 			defer func() { <-slots }()
 			verdicts[i] = m.one(ctx, b.kernel, b.place, tests)
-			fmt.Println(verdicts[i].line())
+			fmt.Print(verdicts[i].lines())
 		})
 	}
 	all.Wait()
@@ -203,14 +203,14 @@ func (m *matrix) command(ctx context.Context, options string, argv []string) err
 }
 
 func (m *matrix) summary(verdicts []*verdict) error {
-	bad := slices.DeleteFunc(slices.Clone(verdicts), func(v *verdict) bool { return len(v.wrong) == 0 })
-	for _, v := range bad {
-		for _, w := range v.wrong {
-			fmt.Printf("%s: %s\n", v.name(), w)
+	bad := 0
+	for _, v := range verdicts {
+		if len(v.wrong) > 0 {
+			bad++
 		}
 	}
-	if len(bad) > 0 {
-		return fmt.Errorf("%d of %d boots differ from test/vm/expect.go; what they said is in %s", len(bad), len(verdicts), filepath.Join(m.cache, "log"))
+	if bad > 0 {
+		return fmt.Errorf("%d of %d boots differ from test/vm/expect.go; what they said is in %s", bad, len(verdicts), filepath.Join(m.cache, "log"))
 	}
 	fmt.Printf("%d boots are as test/vm/expect.go and place.go say\n", len(verdicts))
 	return nil
@@ -218,8 +218,8 @@ func (m *matrix) summary(verdicts []*verdict) error {
 
 func (v *verdict) name() string { return strings.TrimSuffix(v.kernel.name+", "+v.place, ", ") }
 
-// line sums a verdict up.
-func (v *verdict) line() string {
+// lines sums a verdict up, and then says what is wrong.
+func (v *verdict) lines() string {
 	mark := "ok"
 	if len(v.wrong) > 0 {
 		mark = fmt.Sprintf("WRONG (%d)", len(v.wrong))
@@ -228,5 +228,10 @@ func (v *verdict) line() string {
 	if v.place == "" {
 		tests = fmt.Sprintf(" %3d passed, %2d limited,", v.passed, len(v.limited))
 	}
-	return fmt.Sprintf("%-11s %-10s tier %-5s%s %4.0f s", v.name(), mark, v.tier, tests, v.seconds)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-11s %-10s tier %-5s%s %4.0f s\n", v.name(), mark, v.tier, tests, v.seconds)
+	for _, w := range v.wrong {
+		fmt.Fprintf(&b, "%s: %s\n", v.name(), w)
+	}
+	return b.String()
 }
