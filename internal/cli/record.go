@@ -151,8 +151,8 @@ func recordFailure(dir string, err error) error {
 }
 
 func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writer, log *recordLog) error {
-	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
-	defer owners.Close()
+	names := namer{enrich.New(p.env.Names), p.remotes(nil)}
+	defer names.owners.Close()
 	defer debug.SetGCPercent(debug.SetGCPercent(recordGC))
 	var storm storm
 	ticks := 0
@@ -160,8 +160,7 @@ func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writ
 		if err != nil {
 			return err
 		}
-		owners.Apply(sample)
-		remotes.Apply(sample)
+		names.apply(sample)
 		log.wrote(w.Write(sample))
 		storm.tick(len(sample.Conns) + len(sample.Closed))
 		if ticks++; ticks == p.count {

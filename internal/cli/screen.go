@@ -192,8 +192,8 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	said <- notice
 	frames.Missing(collector.Missing())
 	p.running.Store(&collector)
-	owners := enrich.New(p.env.Names)
-	defer owners.Close()
+	names := namer{enrich.New(p.env.Names), remotes}
+	defer names.owners.Close()
 	rows := p.newTable()
 	cost := newCost()
 	ticks, faults := 0, 0
@@ -204,8 +204,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		if ctx.Err() != nil {
 			break
 		}
-		owners.Apply(sample)
-		remotes.Apply(sample)
+		names.apply(sample)
 		rows.Apply(sample)
 		log.tick(rows)
 		if len(sample.Faults)+faults > 0 {

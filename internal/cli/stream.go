@@ -22,8 +22,8 @@ const lastTick = 500 * time.Millisecond
 func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, loss *lossReport, log *logbook) error {
 	defer log.tell(loss.stderr)
 	defer log.close(ctx)
-	owners, remotes := enrich.New(p.env.Names), p.remotes(nil)
-	defer owners.Close()
+	names := namer{enrich.New(p.env.Names), p.remotes(nil)}
+	defer names.owners.Close()
 	rows := p.newTable()
 	faults := faultReport{stderr: loss.stderr}
 	ticks := 0
@@ -32,8 +32,7 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 			return err
 		}
 		faults.tick(sample.Faults)
-		owners.Apply(sample)
-		remotes.Apply(sample)
+		names.apply(sample)
 		rows.Apply(sample)
 		log.tick(rows)
 		snap := rows.Snapshot()

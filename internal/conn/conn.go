@@ -169,6 +169,7 @@ type Conn struct {
 
 	Laddr, Raddr Addr
 	Lport, Rport uint16
+	Seat         uint32 // none other that its source names has it for as long as this one lives; 0 is none (Seats)
 	NetNS        uint32 // inode of the network namespace
 	Ifindex      uint32 // device that the socket is bound to; 0 is none
 	UID          uint32
@@ -206,7 +207,6 @@ type Conn struct {
 	Accepts              uint64 // connections accepted since it was first seen
 	AcceptP50, AcceptP99 uint32 // µs that those of the newest tick with any had waited; 0 is not known
 	SYNQueue             uint32 // connections in their handshake
-	SYNFlood             bool   // it has had more of them than it takes, and dropped SYNs or sent cookies
 	// Of its network namespace, since it was first seen.
 	ListenOverflows, ListenDrops, CookiesSent uint32
 
@@ -221,6 +221,7 @@ type Conn struct {
 	CwndLimited                      bool    // the congestion window is full
 	SndbufFull                       bool    // the send buffer is full
 	ECN                              bool    // both sides agreed on ECN
+	SYNFlood                         bool    // a listener has had more handshakes than it takes, and dropped SYNs or sent cookies
 
 	Sampled    int64 // monotonic ns when the counters were read; 0 is the time of the sample
 	Opened     int64 // monotonic ns when it opened; 0 is not known

@@ -62,8 +62,8 @@ type Enricher struct {
 	wanted   chan struct{} // closed once a container has no name
 	listed   chan struct{} // closed once those that were there are known
 
-	guesses  []*entry            // by place in the sample: where all move, each has what it had
-	at       int                 // place in the sample
+	known    conn.Seats[known]
+	nobody   known               // of a connection without a seat
 	runNames map[uint32]string   // network namespaces by ip-netns(8)
 	stamp    int64               // of the directory that they are from
 	lookAt   int64               // when to look again for those that have no name
@@ -106,6 +106,7 @@ func New(cfg Config) *Enricher {
 		changed: make(map[uint32]struct{}),
 		strange: true,
 	}
+	e.owners.forgot = e.known.Clear
 	e.clerk = newClerk(&e.cgroups, cfg.Proc, cfg.NetNS)
 	return e
 }
@@ -156,13 +157,31 @@ func LookupUser(uid uint32) string {
 // Apply fills the Place and Process of every connection in s that has none, and says
 // which of those that it has given out before are known better now.
 func (e *Enricher) Apply(s *conn.Sample) {
+	e.Begin(s)
+	e.Name(s, s.Conns)
+	e.Name(s, s.Closed)
+	e.End(s)
+}
+
+// Begin comes before Name for all rows of s, a part of them at a time, and End: Apply for
+// who has more to do with a row while the processor has it at hand.
+func (e *Enricher) Begin(s *conn.Sample) {
 	e.asked, e.news = 0, e.news[:0]
 	e.learn(s.Cgroups)
 	e.lookForSpaces(s.Mono)
 	e.catchUp(s)
 	e.owners.begin()
-	e.at = 0
-	e.each(s)
+}
+
+// Name fills the Place and Process of rows of s that have none.
+func (e *Enricher) Name(s *conn.Sample, rows []conn.Conn) {
+	for i := range rows {
+		e.fill(&rows[i], s.Mono)
+	}
+}
+
+// End says what is known better now of those that were given out before.
+func (e *Enricher) End(s *conn.Sample) {
 	if !e.started {
 		e.started = true
 		e.watch()
@@ -175,17 +194,6 @@ func (e *Enricher) Apply(s *conn.Sample) {
 	}
 	s.Places = e.news
 	e.owners.end(s)
-}
-
-func (e *Enricher) each(s *conn.Sample) {
-	for i := range s.Conns {
-		e.fill(&s.Conns[i], s.Mono)
-		e.owners.fill(&s.Conns[i], s.Mono)
-	}
-	for i := range s.Closed {
-		e.fill(&s.Closed[i], s.Mono)
-		e.owners.fill(&s.Closed[i], s.Mono)
-	}
 }
 
 // replace gives this sample's connections what is known better by now.

@@ -1,6 +1,8 @@
 package enrich
 
 import (
+	"os"
+	"strconv"
 	"testing"
 
 	"tcptop/internal/conn"
@@ -24,7 +26,7 @@ func newCounted(names map[uint32]string) *counted {
 func sample(mono int64, uids ...uint32) *conn.Sample {
 	s := &conn.Sample{Mono: mono}
 	for _, uid := range uids {
-		s.Conns = append(s.Conns, conn.Conn{Has: conn.HasUID, UID: uid})
+		s.Conns = append(s.Conns, conn.Conn{Seat: uint32(len(s.Conns) + 1), Has: conn.HasUID, UID: uid})
 	}
 	return s
 }
@@ -103,6 +105,27 @@ func TestCachesAreBounded(t *testing.T) {
 	}
 }
 
+// TestSeats gives each connection what is its own, whoever had its seat before and however
+// often it has no seat.
+func TestSeats(t *testing.T) {
+	e := open(t, Config{LookupUser: func(uid uint32) string { return strconv.Itoa(int(uid)) }})
+	me := ownerOf(t, os.Getpid())
+	for _, c := range []struct{ seat, uid, netns, pid uint32 }{
+		{1, 5, 1, me.PID}, {2, 6, 1, 0}, {1, 6, 1, me.PID}, {1, 6, 1, 0}, {5000, 7, 1, 0}, {2, 5, 2, me.PID}, {0, 5, 1, 0}, {1, 5, 1, me.PID}, {0, 6, 1, me.PID},
+	} {
+		row := conn.Conn{Seat: c.seat, Has: conn.HasUID, UID: c.uid, NetNS: c.netns}
+		if c.pid != 0 {
+			row.Owner = me
+		}
+		s := &conn.Sample{Mono: 1, Conns: []conn.Conn{row}}
+		e.Apply(s)
+		is := &s.Conns[0]
+		if is.Place == nil || is.Place.User != strconv.Itoa(int(c.uid)) || (is.Process != nil) != (c.pid != 0) {
+			t.Errorf("%+v: place %+v, process %v", c, is.Place, is.Process)
+		}
+	}
+}
+
 func TestKnownKeysDoNotAllocate(t *testing.T) {
 	e := open(t, Config{LookupUser: func(uid uint32) string { return map[uint32]string{1: "one"}[uid] }})
 	s := sample(0, 1, 2)
@@ -120,31 +143,5 @@ func TestKnownKeysDoNotAllocate(t *testing.T) {
 func TestLookupUserOfThisHost(t *testing.T) {
 	if got := LookupUser(1<<32 - 2); got != "" {
 		t.Errorf("user id 4294967294 is %q, want no name", got)
-	}
-}
-
-// BenchmarkApply is a tick of 100,000 rows that are all known, in an order in which no
-// neighbours are alike: 20 users in 500 cgroups and 100 network namespaces, and 10,000
-// processes, which count where there are cgroup v1 hierarchies.
-func BenchmarkApply(b *testing.B) {
-	for name, legacy := range map[string]bool{"v2": false, "v1": true} {
-		b.Run(name, func(b *testing.B) {
-			e := open(b, Config{LookupUser: func(uint32) string { return "u" }})
-			e.cgroups.v1 = legacy
-			s := &conn.Sample{Conns: make([]conn.Conn, 100_000)}
-			for i := range s.Conns {
-				p := i * 7919 % 10_000 // a process is one user's, in one cgroup and namespace
-				s.Conns[i] = conn.Conn{Has: conn.HasUID | conn.HasCgroup, UID: uint32(p % 20), Cgroup: 1<<40 + uint64(p%500),
-					NetNS: uint32(1 + p%100), Owner: conn.Owner{PID: uint32(1<<30 + p)}}
-			}
-			e.Apply(s)
-			b.ReportAllocs()
-			for b.Loop() {
-				for i := range s.Conns {
-					s.Conns[i].Place = nil
-				}
-				e.Apply(s)
-			}
-		})
 	}
 }

@@ -96,7 +96,7 @@ func (e *Enricher) rebuild(now int64) {
 	}
 	for key, of := range e.places {
 		if _, changed := e.changed[key.netns]; changed || e.dirty {
-			e.build(key, of, now)
+			e.build(of, now)
 		}
 	}
 	clear(e.changed)

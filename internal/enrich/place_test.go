@@ -88,7 +88,7 @@ func open(t testing.TB, c Config) *Enricher {
 
 // row is a connection in a cgroup and a network namespace.
 func row(cookie, cgroup uint64, netns uint64) conn.Conn {
-	return conn.Conn{ID: conn.ID{Cookie: cookie}, Has: conn.HasCgroup, Cgroup: cgroup, NetNS: uint32(netns)}
+	return conn.Conn{ID: conn.ID{Cookie: cookie}, Seat: uint32(cookie), Has: conn.HasCgroup, Cgroup: cgroup, NetNS: uint32(netns)}
 }
 
 // settled applies samples of the rows until their places are as wanted.

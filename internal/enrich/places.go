@@ -18,8 +18,10 @@ type placeKey struct {
 	cgroup     uint64
 	process    process
 	uid, netns uint32
-	has        conn.Has // HasUID, HasCgroup
+	has        conn.Has // of placeHas
 }
+
+const placeHas = conn.HasUID | conn.HasCgroup
 
 // entry is the newest Place of a key; nil where nothing can be known.
 type entry struct {
@@ -38,38 +40,56 @@ type space struct {
 	shared bool // by containers that are not of one pod
 }
 
-func (e *Enricher) fill(c *conn.Conn, now int64) {
-	if c.Place != nil {
-		return
-	}
-	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, has: c.Has & (conn.HasUID | conn.HasCgroup)}
-	owner := process{c.Owner.PID, c.Owner.Start}
-	if e.at == len(e.guesses) {
-		e.guesses = append(e.guesses, nil)
-	}
-	found := e.guesses[e.at]
-	if found == nil || !found.isOf(key, owner) {
-		if found = e.entry(key, now); found.through && owner.pid != 0 {
-			of := key
-			of.process = owner
-			found = e.entry(of, now)
-		}
-		e.guesses[e.at] = found
-	}
-	e.at++
-	if found.retry != 0 && now >= found.retry {
-		e.build(key, found, now)
-	}
-	c.Place = found.place
+// known is what a connection was named by when it was last named.
+type known struct {
+	place *entry
+	facts *facts
 }
 
-// isOf reports whether e is the entry of a key, which has no process, and an owner.
-func (e *entry) isOf(key placeKey, owner process) bool {
-	if e.key.process == (process{}) {
-		return e.key == key && !(e.through && owner.pid != 0)
+// fill gives c its Place and its Process.
+func (e *Enricher) fill(c *conn.Conn, now int64) {
+	var k *known
+	if c.Seat != 0 {
+		k = e.known.At(c.Seat)
+	} else {
+		e.nobody = known{}
+		k = &e.nobody
 	}
-	key.process = owner
-	return e.key == key
+	if c.Place == nil {
+		if k.place == nil || !k.place.isOf(c) {
+			k.place = e.find(c, now)
+		}
+		if k.place.retry != 0 && now >= k.place.retry {
+			e.build(k.place, now)
+		}
+		c.Place = k.place.place
+	}
+	if c.Process == nil && c.Owner.PID != 0 {
+		k.facts = e.owners.fill(c, k.facts, now)
+	}
+}
+
+// find looks up the entry of c.
+func (e *Enricher) find(c *conn.Conn, now int64) *entry {
+	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, has: c.Has & placeHas}
+	found := e.entry(key, now)
+	if found.through && c.Owner.PID != 0 {
+		key.process = process{c.Owner.PID, c.Owner.Start}
+		found = e.entry(key, now)
+	}
+	return found
+}
+
+// isOf reports whether e is what find would find for c.
+func (e *entry) isOf(c *conn.Conn) bool {
+	k := &e.key
+	if k.cgroup != c.Cgroup || k.uid != c.UID || k.netns != c.NetNS || k.has != c.Has&placeHas {
+		return false
+	}
+	if k.process == (process{}) {
+		return !e.through || c.Owner.PID == 0
+	}
+	return k.process == process{c.Owner.PID, c.Owner.Start}
 }
 
 func (e *Enricher) entry(key placeKey, now int64) *entry {
@@ -89,7 +109,7 @@ func (e *Enricher) entry(key placeKey, now int64) *entry {
 		e.clerk.wantProcess(key.process)
 	}
 	e.meet(key.netns, found.best())
-	e.build(key, found, now)
+	e.build(found, now)
 	return found
 }
 
@@ -99,7 +119,7 @@ func (e *Enricher) forget() {
 	clear(e.spots)
 	clear(e.spaces)
 	clear(e.changed)
-	clear(e.guesses)
+	e.known.Clear()
 }
 
 // spot is the cgroup of an id. Its path is there at once if the kernel gives it.
@@ -148,7 +168,8 @@ func (e *entry) best() *spot {
 }
 
 // build brings the Place of an entry up to date and tells of it if it had another one.
-func (e *Enricher) build(key placeKey, of *entry, now int64) {
+func (e *Enricher) build(of *entry, now int64) {
+	key := &of.key
 	p := conn.Place{NetNS: e.spaceName(key.netns)}
 	of.retry = 0
 	if key.has&conn.HasUID != 0 {

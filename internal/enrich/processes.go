@@ -24,6 +24,7 @@ const (
 
 // facts is what is known of a process.
 type facts struct {
+	key     process
 	is      *conn.Process // that connections point to; empty until it is read
 	comm    conn.Name     // when it was read
 	asked   conn.Name     // its name as a connection had it when it was last asked for
@@ -33,20 +34,14 @@ type facts struct {
 	gone    bool          // it has ended
 }
 
-type guess struct {
-	process
-	*facts
-}
-
 // processes fills in what /proc says of owners. It reads in the background, since a
 // process in trouble can keep its readers waiting, and says when more is known.
 type processes struct {
 	reader procReader
 	known  map[process]*facts
 	tick   uint64
-	places []guess // by place in the sample: where all move, each has the owner it had
-	at     int
 	asked  bool // in this tick
+	forgot func()
 	news   []conn.ProcessChange
 }
 
@@ -56,31 +51,28 @@ func (p *processes) begin() {
 		p.known = make(map[process]*facts)
 	}
 	p.tick++
-	p.at, p.asked = 0, false
+	p.asked = false
 	p.news = p.news[:0]
 }
 
-// fill gives c its owner's Process.
-func (p *processes) fill(c *conn.Conn, now int64) {
+// fill gives c its owner's Process; f is what c's was when it was last named, and what
+// it is now. All but its name is looked at once per process.
+func (p *processes) fill(c *conn.Conn, f *facts, now int64) *facts {
 	o := &c.Owner
-	if o.PID == 0 || c.Process != nil {
-		return
+	if key := (process{o.PID, o.Start}); f == nil || f.key != key {
+		f = p.meet(key, o.Comm, now)
 	}
-	key := process{o.PID, o.Start}
-	if p.at == len(p.places) {
-		p.places = append(p.places, guess{})
+	if f.tick != p.tick {
+		f.tick = p.tick
+		if !f.waiting && !f.gone && now-f.at >= readAgain {
+			p.ask(f, o.Comm, now)
+		}
 	}
-	g := &p.places[p.at]
-	p.at++
-	if g.process != key || g.facts == nil {
-		*g = guess{key, p.meet(key, o.Comm, now)}
-	}
-	f := g.facts
-	f.tick = p.tick
-	if !f.waiting && !f.gone && (now-f.at >= readAgain || f.comm != o.Comm && (f.asked != o.Comm || now-f.at >= nameAgain)) {
-		p.ask(key, f, o.Comm, now)
+	if f.comm != o.Comm && !f.waiting && !f.gone && (f.asked != o.Comm || now-f.at >= nameAgain) {
+		p.ask(f, o.Comm, now)
 	}
 	c.Process = f.is
+	return f
 }
 
 // meet returns what is known of a process, which is nothing when it is new.
@@ -90,17 +82,17 @@ func (p *processes) meet(key process, comm conn.Name, now int64) *facts {
 		if len(p.known) >= maxProcesses {
 			p.forget()
 		}
-		f = &facts{is: new(conn.Process)}
+		f = &facts{key: key, is: new(conn.Process)}
 		p.known[key] = f
-		p.ask(key, f, comm, now)
+		p.ask(f, comm, now)
 	}
 	return f
 }
 
-func (p *processes) ask(key process, f *facts, comm conn.Name, now int64) {
+func (p *processes) ask(f *facts, comm conn.Name, now int64) {
 	f.asked, f.at = comm, now
 	f.waiting, p.asked = true, true
-	p.reader.ask(key)
+	p.reader.ask(f.key)
 }
 
 // forget makes room.
@@ -113,7 +105,7 @@ func (p *processes) forget() {
 	if len(p.known) >= maxProcesses {
 		clear(p.known)
 	}
-	clear(p.places) // what is forgotten is not to be found here
+	p.forgot() // what is not in known any more is not to be found elsewhere
 }
 
 // end waits a moment for what was asked for in this tick, and replaces in s what is

@@ -29,6 +29,8 @@ type Namer struct {
 	reverse *Reverse
 	nets    *Networks
 	others  recent[conn.Addr, *conn.Remote]
+	decided conn.Seats[decision]
+	version uint32 // of what is known besides DNS answers; 0 is none
 	news    []conn.RemoteChange
 }
 
@@ -36,7 +38,7 @@ type Namer struct {
 func New(cfg Config) *Namer {
 	return &Namer{
 		dns: newDNS(), hosts: hosts{path: cfg.Hosts, netns: cfg.NetNS}, reverse: cfg.Reverse, nets: cfg.Networks,
-		others: newRecent[conn.Addr, *conn.Remote](maxOthers),
+		others: newRecent[conn.Addr, *conn.Remote](maxOthers), version: 1,
 	}
 }
 
@@ -44,6 +46,13 @@ func New(cfg Config) *Namer {
 // that has none: what a connection was opened by has been answered before. What has become
 // known of others goes into s.Remotes. A nil Namer names nothing.
 func (n *Namer) Apply(s *conn.Sample) {
+	n.Begin(s)
+	n.Name(s.Conns)
+	n.Name(s.Closed)
+}
+
+// Begin takes in what s says of names.
+func (n *Namer) Begin(s *conn.Sample) {
 	if n == nil {
 		return
 	}
@@ -58,11 +67,15 @@ func (n *Namer) Apply(s *conn.Sample) {
 		n.rename(n.reverse.take())
 	}
 	s.Remotes = n.news
-	for i := range s.Conns {
-		n.fill(&s.Conns[i])
+}
+
+// Name fills the Remote of rows that have none.
+func (n *Namer) Name(rows []conn.Conn) {
+	if n == nil {
+		return
 	}
-	for i := range s.Closed {
-		n.fill(&s.Closed[i])
+	for i := range rows {
+		n.fill(&rows[i])
 	}
 }
 
@@ -82,6 +95,7 @@ func (n *Namer) hear(m *conn.DNSMessage) {
 
 // list takes over what the file of names says.
 func (n *Namer) list() {
+	n.version++
 	n.listed = make(map[conn.Addr]*conn.Remote, len(n.hosts.names))
 	for addr, name := range n.hosts.names {
 		n.listed[addr] = n.remote(addr, name, conn.NameHosts)
@@ -90,6 +104,9 @@ func (n *Namer) list() {
 
 // rename takes over what reverse look-ups have found.
 func (n *Namer) rename(all []found) {
+	if len(all) > 0 {
+		n.version++
+	}
 	for _, f := range all {
 		is := n.remote(f.addr, f.name, conn.NamePTR)
 		if was, ok := n.others.get(f.addr); ok && was != nil {
@@ -99,19 +116,44 @@ func (n *Namer) rename(all []found) {
 	}
 }
 
+// decision is the Remote that a connection was given. It holds until more is known of
+// addresses, or of whose the connection is: answers that come after it opened don't name it.
+type decision struct {
+	id      conn.ID
+	remote  *conn.Remote
+	pid     uint32
+	version uint32
+}
+
 func (n *Namer) fill(c *conn.Conn) {
 	if c.Remote != nil || c.Has&conn.HasRaddr == 0 {
 		return
 	}
-	if c.Remote = n.dns.remote(c); c.Remote != nil {
+	if c.Seat == 0 {
+		c.Remote = n.find(c)
 		return
 	}
+	d := n.decided.At(c.Seat)
+	if d.id != c.ID || d.version != n.version || d.pid != c.Owner.PID {
+		*d = decision{c.ID, n.find(c), c.Owner.PID, n.version}
+	}
+	c.Remote = d.remote
+}
+
+// find is the Remote that c is to have by what is known now.
+func (n *Namer) find(c *conn.Conn) *conn.Remote {
+	if r := n.dns.remote(c); r != nil {
+		return r
+	}
 	if c.NetNS == n.hosts.netns {
-		c.Remote = n.listed[c.Raddr]
+		if r := n.listed[c.Raddr]; r != nil {
+			return r
+		}
 	}
-	if c.Remote == nil && (n.reverse != nil || n.nets != nil) {
-		c.Remote = n.other(c.Raddr)
+	if n.reverse != nil || n.nets != nil {
+		return n.other(c.Raddr)
 	}
+	return nil
 }
 
 // other is what is known of an address that nobody asked the DNS for; where that is

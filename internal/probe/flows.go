@@ -15,6 +15,7 @@ type flowTable struct {
 	prog   *ebpf.Program // nil when UDP is not measured
 	free   *ebpf.Map     // stack of places that were used and are nobody's
 	flows  []tcptopFlow  // as far as places are in use
+	seat   uint32        // of the first; TCP's are below
 	window *window[tcptopFlow]
 	seen   []movement          // by slot: what it was when it was last read
 	older  map[uint64]struct{} // cookies of the sockets that are older than tcptop
@@ -26,9 +27,10 @@ type movement struct {
 	at                  int64 // monotonic ns of that sample
 }
 
-// mapFlows maps the flows that age takes out; nil where UDP is not measured.
-func mapFlows(coll *ebpf.Collection, age *ebpf.Program) (*flowTable, error) {
-	t := &flowTable{prog: age, free: coll.Maps["tt_flow_free"], older: map[uint64]struct{}{}}
+// mapFlows maps the flows that age takes out; nil where UDP is not measured. The first one
+// has the seat.
+func mapFlows(coll *ebpf.Collection, age *ebpf.Program, seat uint32) (*flowTable, error) {
+	t := &flowTable{prog: age, seat: seat, free: coll.Maps["tt_flow_free"], older: map[uint64]struct{}{}}
 	if age == nil {
 		return t, nil
 	}
@@ -95,6 +97,7 @@ func (t *flowTable) read(used uint64, now int64, idle time.Duration, conns, clos
 		if !t.decode(&c, f, key) {
 			continue
 		}
+		c.Seat = t.seat + uint32(i)
 		c.LastActive = seen.at
 		if phase == phaseDead {
 			c.Reason = conn.Idle

@@ -120,7 +120,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	if p.slots, err = mapSlots(p.obj.maps, p.program("tt_sweep"), size); err != nil {
 		return err
 	}
-	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows")); err != nil {
+	if p.flows, err = mapFlows(p.obj.maps, p.program("tt_age_flows"), uint32(size)+1); err != nil {
 		return err
 	}
 	p.socks = newUDPSockets(p.obj.maps, p.program(udpSocks.program))

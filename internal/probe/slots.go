@@ -160,6 +160,7 @@ func (t *slotTable) read(slot uint32, c *conn.Conn) bool {
 		return false
 	}
 	decodeConn(c, &t.slots[slot], t.legend)
+	c.Seat = slot + 1
 	return atomic.LoadUint64(&h.Cookie) == cookie && c.ID.Cookie == cookie
 }
 
