@@ -16,7 +16,8 @@ const (
 )
 
 // collector opens what the command line asks for, and says what it will not measure;
-// "" is nothing. Where eBPF is refused and nobody insists on it, sock_diag measures.
+// "" is nothing. Where eBPF is refused and nobody insists on it, sock_diag measures. Once
+// it is open, what is not needed any more is given up.
 func (p *plan) collector() (_ Collector, notice string, err error) {
 	var refused error
 	if p.backend != backendDiag {
@@ -24,6 +25,9 @@ func (p *plan) collector() (_ Collector, notice string, err error) {
 		p.explain(err)
 		switch {
 		case err == nil:
+			if c, err = p.within(c, conn.FromBPF); err != nil {
+				return nil, "", err
+			}
 			return c, without(c, "", "not measured here: "), nil
 		case p.backend == backendBPF || !refusal(err):
 			return nil, "", p.env.openFailure(err)
@@ -38,7 +42,11 @@ func (p *plan) collector() (_ Collector, notice string, err error) {
 		return nil, "", f
 	case err != nil:
 		return nil, "", p.env.openFailure(err)
-	case refused != nil:
+	}
+	if c, err = p.within(c, conn.FromDiag); err != nil {
+		return nil, "", err
+	}
+	if refused != nil {
 		f := p.env.openFailure(refused)
 		return c, without(c, f.hint, f.msg+"; sock_diag measures instead, without "), nil
 	}

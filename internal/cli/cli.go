@@ -15,6 +15,7 @@ import (
 	"tcptop/internal/doctor"
 	"tcptop/internal/enrich"
 	"tcptop/internal/names"
+	"tcptop/internal/sandbox"
 )
 
 // Env is the world outside.
@@ -32,6 +33,8 @@ type Env struct {
 	Open         func(conn.Config) (Collector, error) // by eBPF
 	OpenDiag     func(conn.Config) (Collector, error) // by sock_diag
 	Examine      func(version string) *doctor.Report  // what can be measured
+	// Confine gives up what this process does not need any more; nil gives up nothing.
+	Confine func(sandbox.Config) (sandbox.Held, error)
 	// Names says where names come from.
 	Names enrich.Config
 	// Remotes says where names of remote addresses come from, besides the DNS and LookupAddr.

@@ -11,6 +11,7 @@ import (
 	"tcptop/internal/diag"
 	"tcptop/internal/doctor"
 	"tcptop/internal/probe"
+	"tcptop/internal/sandbox"
 )
 
 // Live is this host.
@@ -27,6 +28,7 @@ func Live(version string) Env {
 		Open:         openProbe,
 		OpenDiag:     openDiag,
 		Examine:      doctor.Examine,
+		Confine:      sandbox.Enter,
 		Remotes:      hostNames(),
 		LookupAddr:   lookupAddr,
 		Services:     "/etc/services",

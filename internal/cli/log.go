@@ -69,6 +69,7 @@ func (p *plan) openLog() (*logbook, error) {
 	if p.log.Path == "" {
 		return nil, nil
 	}
+	p.writesTo(p.log.Path)
 	l, err := logfile.Open(p.log)
 	if err != nil {
 		return nil, logFailure(p.log.Path, err)

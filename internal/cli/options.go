@@ -28,6 +28,7 @@ type options struct {
 	udpTimeout seconds
 	maxConns   uint32
 	debug      bool
+	sandbox    choice
 	log        logOptions
 	look       look
 
@@ -47,6 +48,7 @@ func newOptions() *options {
 		units:      choice{word: "bytes", of: []string{"bytes", "bits"}},
 		backend:    choice{word: backendAuto, of: []string{backendAuto, backendBPF, backendDiag}},
 		udpTimeout: seconds(5 * time.Second),
+		sandbox:    newSandbox(),
 		look:       newLook(),
 		origins:    map[string]string{},
 	}
@@ -101,6 +103,7 @@ func (o *options) collectorFlags() *pflag.FlagSet {
 	f.Var(&o.udpTimeout, "udp-timeout", "UDP flows idle for this `time` disappear")
 	f.Uint32Var(&o.maxConns, "max-conns", 0, "room for `n` connections (0: by memory)")
 	f.StringArrayVar(&o.mmdb, "mmdb", nil, "networks and countries of remote addresses from MaxMind `file`, each such flag adding one")
+	f.Var(&o.sandbox, "sandbox", sandboxUsage)
 	f.BoolVar(&o.debug, "debug", false, "print what the kernel says to programs that it refuses")
 	return f
 }
@@ -108,7 +111,7 @@ func (o *options) collectorFlags() *pflag.FlagSet {
 // completions tells the shell what a flag's value may be.
 func (o *options) completions(cmd *cobra.Command, list *column.List) error {
 	words := map[string][]string{
-		"output": o.output.of, "units": o.units.of, "backend": o.backend.of,
+		"output": o.output.of, "units": o.units.of, "backend": o.backend.of, "sandbox": o.sandbox.of,
 		"fields": list.Names(), "sort": list.Names(),
 	}
 	for name, of := range words {

@@ -25,6 +25,7 @@ type plan struct {
 	list    *column.List
 	backend string
 	debug   bool
+	sandbox string
 	measure conn.Config
 	output  output.Config
 	order   column.Order
@@ -39,6 +40,8 @@ type plan struct {
 	look    tui.Config    // what the flags say of the screen
 	noColor bool
 	numeric bool
+	live    bool     // the screen
+	writes  []string // directories that are written to while it runs
 
 	networks *names.Networks // that the command line names; nil is none
 	// running is the screen's collector once it is open.
@@ -51,7 +54,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{env: env, list: list, backend: o.backend.word, debug: o.debug, family: o.selection.family, top: int(o.top), count: int(o.count)}
+	p := &plan{env: env, list: list, backend: o.backend.word, debug: o.debug, sandbox: o.sandbox.word, family: o.selection.family, top: int(o.top), count: int(o.count)}
 	flags, err := o.selection.filter(env, list)
 	if err != nil {
 		return nil, err

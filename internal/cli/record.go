@@ -105,7 +105,7 @@ func (p *plan) recordDir(r *recordOptions) (string, error) {
 	if dir := p.stateDir(); dir != "" {
 		return filepath.Join(dir, "recording"), nil
 	}
-	return "", usagef("-o DIR says where", "there is no directory to record in: neither XDG_STATE_HOME nor HOME is set")
+	return "", usagef("-o DIR says where", "there is no directory to record in: neither XDG_STATE_HOME nor HOME names one of this user's")
 }
 
 // record opens the collector and the directory, and records until done or ctx ends.
@@ -122,6 +122,7 @@ func (p *plan) record(ctx context.Context, r *recordOptions) error {
 	if err != nil {
 		return recordFailure(dir, err)
 	}
+	p.writes = append(p.writes, dir)
 	collector, notice, err := p.collector()
 	if err != nil {
 		return errors.Join(err, w.Close())

@@ -37,11 +37,20 @@ yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 			if err != nil {
 				return err
 			}
+			live := o.live(env, cmd.Flags())
+			n := needs{}
+			if live {
+				p.remembers()
+				n = needs{ask: !p.numeric, writes: p.writes, export: true}
+			}
+			if err := p.confine(n, args[0]); err != nil {
+				return err
+			}
 			r, times, err := s.open(env, args[0])
 			if err != nil {
 				return err
 			}
-			if o.live(env, cmd.Flags()) {
+			if live {
 				return p.replayScreen(cmd.Context(), r, times)
 			}
 			return p.replayLines(cmd.Context(), r, times)
@@ -57,6 +66,7 @@ yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 	f.AddFlagSet(o.outputFlags())
 	f.AddFlagSet(o.selection.flags())
 	f.AddFlagSet(o.look.flags())
+	f.Var(&o.sandbox, "sandbox", sandboxUsage)
 	return cmd
 }
 

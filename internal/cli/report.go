@@ -45,6 +45,9 @@ written as for replay.`,
 			if err != nil {
 				return err
 			}
+			if err := p.confine(needs{}, args[0]); err != nil {
+				return err
+			}
 			r, times, err := s.open(env, args[0])
 			if err != nil {
 				return err
@@ -60,6 +63,7 @@ written as for replay.`,
 	f.VarP(&format, "output", "o", "`format`: text, csv, jsonl or parquet")
 	f.Var(&o.top, "top", "the first `n` of each kind (default 10 as text, else all)")
 	f.AddFlagSet(o.selection.flags())
+	f.Var(&o.sandbox, "sandbox", sandboxUsage)
 	return cmd
 }
 

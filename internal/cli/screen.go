@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -110,6 +112,8 @@ func (o *options) live(env *Env, given *pflag.FlagSet) bool {
 func (p *plan) screen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	p.live = true
+	p.remembers()
 	log, err := p.openLog()
 	if err != nil {
 		return err
@@ -276,8 +280,39 @@ func (p *plan) statePath() string {
 	return ""
 }
 
-// stateDir is where this user's tcptop keeps things; "" is nowhere.
-func (p *plan) stateDir() string { return p.env.ownDir("XDG_STATE_HOME", ".local/state") }
+// remembers makes the directory of the view's file, which confine leaves open.
+func (p *plan) remembers() {
+	path := p.statePath()
+	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return // saving will say so
+	}
+	p.writesTo(path)
+}
+
+// stateDir is where this user's tcptop keeps things; "" is nowhere, as where HOME is still
+// another user's, who could have us follow a link (sudo -E, su).
+func (p *plan) stateDir() string {
+	dir := p.env.ownDir("XDG_STATE_HOME", ".local/state")
+	if dir == "" || !isOwn(dir) {
+		return ""
+	}
+	return dir
+}
+
+// isOwn reports whether a directory, or the nearest above it that is there, is this user's.
+func isOwn(dir string) bool {
+	for {
+		info, err := os.Stat(dir)
+		if err == nil {
+			stat, ok := info.Sys().(*syscall.Stat_t)
+			return ok && int(stat.Uid) == os.Geteuid()
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			return false
+		}
+		dir = filepath.Dir(dir)
+	}
+}
 
 // ownDir is tcptop's directory below the one that name says, or below that one of HOME
 // (XDG Base Directory); "" is nowhere.

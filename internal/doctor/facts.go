@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/rights"
+	"tcptop/internal/sandbox"
 )
 
 // Fact is one thing about the host that decides what can be measured. Value is text
@@ -34,7 +35,7 @@ func (h host) read(name string) (string, error) {
 // facts reads them all; what cannot be read is a fact too.
 func (h host) facts() []Fact {
 	return []Fact{
-		h.capabilities(), h.seccomp(), h.unprivileged(), h.paranoid(), memlock(),
+		h.capabilities(), confinement(sandbox.Offered()), h.seccomp(), h.unprivileged(), h.paranoid(), memlock(),
 		h.namespace("user"), h.namespace("pid"), h.namespace("cgroup"), h.proc(),
 	}
 }
@@ -63,6 +64,22 @@ func (h host) status(name string) string {
 		}
 	}
 	return ""
+}
+
+// confinement is what tcptop gives up with --sandbox, as far as this kernel can hold it to that.
+func confinement(held sandbox.Held) Fact {
+	have := []string{"capabilities", "no new privileges"}
+	if held.Seccomp {
+		have = append(have, "seccomp")
+	}
+	if held.Landlock > 0 {
+		have = append(have, fmt.Sprintf("Landlock %d", held.Landlock))
+	}
+	f := Fact{Name: "sandbox", Value: strings.Join(have, ", ")}
+	if len(held.Lacks) > 0 {
+		f.Note = "without " + strings.Join(held.Lacks, " and ") + ", so --sandbox strict is refused"
+	}
+	return f
 }
 
 func (h host) unprivileged() Fact {

@@ -5,6 +5,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tcptop/internal/sandbox"
 )
 
 const (
@@ -45,5 +47,21 @@ func TestFacts(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestConfinement says what --sandbox can hold to on this kernel.
+func TestConfinement(t *testing.T) {
+	for _, c := range []struct {
+		held sandbox.Held
+		want Fact
+	}{
+		{sandbox.Held{Landlock: 7, Seccomp: true}, Fact{Name: "sandbox", Value: "capabilities, no new privileges, seccomp, Landlock 7"}},
+		{sandbox.Held{Seccomp: true, Lacks: []string{"Landlock (files)"}}, Fact{Name: "sandbox", Value: "capabilities, no new privileges, seccomp",
+			Note: "without Landlock (files), so --sandbox strict is refused"}},
+	} {
+		if diff := cmp.Diff(c.want, confinement(c.held)); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

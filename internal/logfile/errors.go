@@ -31,13 +31,14 @@ func (e *rotateError) Unwrap() error { return e.err }
 var (
 	errSlow = errors.New("the disk is too slow for the ticks")
 	errBusy = errors.New("another process writes it")
+	errLink = errors.New("it is a link that another user has made")
 )
 
 // hopeless reports whether err is a mistake of whoever chose the path: nothing that
 // happens to the host makes it go away.
 func hopeless(err error) bool {
 	var exists *ExistsError
-	return errors.As(err, &exists) || errors.Is(err, errBusy) || errors.Is(err, fs.ErrNotExist) ||
+	return errors.As(err, &exists) || errors.Is(err, errBusy) || errors.Is(err, errLink) || errors.Is(err, fs.ErrNotExist) ||
 		errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 

@@ -57,7 +57,7 @@ func (f *file) is(path string) bool {
 // openFile opens path to append to it, with no more than whole lines in it. cut is
 // how much of an unfinished line, or a block of them, was taken off its end.
 func openFile(path string, k kind, fields []*column.Column, force bool) (_ *file, cut int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := openLink(path)
 	if err != nil {
 		return nil, 0, bare(err)
 	}
@@ -67,6 +67,24 @@ func openFile(path string, k kind, fields []*column.Column, force bool) (_ *file
 		return nil, 0, err
 	}
 	return opened, cut, nil
+}
+
+// openLink follows a link that this user or root has made: another one's could lead to
+// what that one may not write to.
+func openLink(path string) (*os.File, error) {
+	const flags = os.O_RDWR | os.O_APPEND | os.O_CREATE
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW, 0o600)
+	if !errors.Is(err, unix.ELOOP) {
+		return f, err
+	}
+	var link unix.Stat_t
+	if err := unix.Lstat(path, &link); err != nil {
+		return nil, err
+	}
+	if link.Uid != 0 && int(link.Uid) != os.Geteuid() {
+		return nil, errLink
+	}
+	return os.OpenFile(path, flags, 0o600)
 }
 
 func (f *file) prepare(path string, k kind, fields []*column.Column, force bool) (cut int64, err error) {

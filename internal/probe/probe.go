@@ -129,8 +129,21 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 		p.listenToDNS()
 	}
 	p.obj.spec = nil // some MiB that nobody asks for any more
-	p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size)
-	return err
+	if p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size); err != nil {
+		return err
+	}
+	return p.rehearse()
+}
+
+// rehearse runs programs over nothing: before the first run the library loads one of its
+// own, which whoever has given up to load programs by then may not.
+func (p *Probe) rehearse() error {
+	for _, name := range []string{"tt_sweep", "tt_age_flows"} {
+		if prog := p.program(name); prog != nil {
+			return runSweep(prog, &tcptopSweepArgs{})
+		}
+	}
+	return nil
 }
 
 // listenToDNS opens what DNS messages come through, or notes that none will.

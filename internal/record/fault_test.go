@@ -264,3 +264,19 @@ func TestLocked(t *testing.T) {
 	must(t, err)
 	must(t, w.Close())
 }
+
+// TestLockLink finds the lock's name taken by a way to another file, which is left as it was.
+func TestLockLink(t *testing.T) {
+	for name, link := range map[string]func(old, new string) error{"symbolic": os.Symlink, "hard": os.Link} {
+		cfg, other := config(t), filepath.Join(t.TempDir(), "other")
+		must(t, os.MkdirAll(cfg.Dir, 0o700))
+		must(t, os.WriteFile(other, []byte("precious"), 0o600))
+		must(t, link(other, filepath.Join(cfg.Dir, lockName)))
+		if _, err := Create(cfg); err == nil {
+			t.Errorf("%s link: no error", name)
+		}
+		if text, err := os.ReadFile(other); err != nil || string(text) != "precious" {
+			t.Errorf("%s link: %q, %v", name, text, err)
+		}
+	}
+}

@@ -3,10 +3,12 @@ package tui
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // remembered is the view state from one run to the next.
@@ -33,11 +35,7 @@ func (m *Model) restore() {
 	if m.cfg.StatePath == "" {
 		return
 	}
-	info, err := os.Stat(m.cfg.StatePath)
-	if err != nil || info.Size() > maxState || !info.Mode().IsRegular() {
-		return
-	}
-	data, err := os.ReadFile(m.cfg.StatePath)
+	data, err := readOwn(m.cfg.StatePath)
 	if err != nil {
 		return
 	}
@@ -56,6 +54,24 @@ func (m *Model) restore() {
 			m.restoreView(v, was)
 		}
 	}
+}
+
+// readOwn reads a regular file of this user's: no link is followed, nothing is waited for.
+func readOwn(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(stat.Uid) != os.Geteuid() || !info.Mode().IsRegular() || info.Size() > maxState {
+		return nil, fs.ErrPermission
+	}
+	return io.ReadAll(io.LimitReader(f, maxState))
 }
 
 func (m *Model) restoreView(v *view, was viewMemento) {
