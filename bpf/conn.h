@@ -150,6 +150,15 @@ struct closed {
 	__u64 end_ns;
 };
 
+/* A connection's change of state between its opening and its end, where these are asked for. */
+struct transition {
+	__u64 cookie;
+	__u64 time_ns;
+	__u16 gen;
+	__u8 from, to;
+	__u32 unused;
+};
+
 /* A new cgroup of the unified hierarchy, through the same ring. Longer paths, which nobody
  * makes, are cut: Kubernetes in a container in a container has 300 bytes. */
 #define CGROUP_PATH 512
@@ -226,12 +235,13 @@ struct dns_message {
 struct counters {
 	__u64 slots_used; /* high-water mark of the slot table */
 	__u64 flows_used;
-	__u64 table_full;     /* connections that found no slot */
-	__u64 ring_full;      /* closed connections that found no room in the ring */
-	__u64 flows_full;     /* datagrams whose flow found no slot */
-	__u64 totals_full;    /* rows that not even the totals had room for */
-	__u64 dns_full;       /* DNS messages that found no room in their ring */
-	__u64 second_buckets; /* index entries that found their first bucket full */
+	__u64 table_full;       /* connections that found no slot */
+	__u64 ring_full;        /* closed connections that found no room in the ring */
+	__u64 flows_full;       /* datagrams whose flow found no slot */
+	__u64 totals_full;      /* rows that not even the totals had room for */
+	__u64 dns_full;         /* DNS messages that found no room in their ring */
+	__u64 transitions_full; /* changes of state that found no room in their ring */
+	__u64 second_buckets;   /* index entries that found their first bucket full */
 };
 
 /* Argument of the sweep programs; user space runs them over [start, start+n). */

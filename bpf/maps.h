@@ -103,6 +103,12 @@ struct {
 	__uint(max_entries, 4096);
 } tt_dns SEC(".maps");
 
+/* Changes of state, likewise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} tt_transitions SEC(".maps");
+
 /* Answers where only a trampoline hears them: bpf_skb_output() alone reaches all of a packet's bytes from
  * there (since 5.5), and it writes to perf's buffers alone. */
 struct {

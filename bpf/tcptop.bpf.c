@@ -17,6 +17,7 @@
 #include "why.h"
 #include "listen.h"
 #include "lifecycle.h"
+#include "transition.h"
 #include "cgroup.h"
 #include "sweep.h"
 #include "udp_sock.h"
@@ -31,6 +32,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Types that no map has, kept in the object's BTF for bpf2go. */
 const struct closed *type_closed __attribute__((unused));
+const struct transition *type_transition __attribute__((unused));
 const struct cgroup_made *type_cgroup_made __attribute__((unused));
 const struct mini *type_mini __attribute__((unused));
 const struct dns_message *type_dns_message __attribute__((unused));
@@ -54,6 +56,8 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
+	if (cfg_transitions)
+		note_transition(sk, oldstate, newstate);
 	switch (newstate) {
 	case TCP_SYN_RECV:   /* a connection once its handshake is done */
 	case TCP_CLOSE_WAIT: /* a segment brought these, whose time the sweep sees */

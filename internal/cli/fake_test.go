@@ -101,6 +101,17 @@ func openFake(cfg conn.Config) (cli.Collector, error) {
 		return fake{source: replay(all)}, nil
 	case "places":
 		return fake{source: replay([]*conn.Sample{inPlaces()})}, nil
+	case "transitions":
+		all := samples()
+		for _, s := range all {
+			s.Transitions = []conn.Transition{}
+		}
+		id := all[0].Conns[1].ID // curl's
+		all[1].Transitions = append(all[1].Transitions,
+			conn.Transition{ID: conn.ID{Cookie: 6}, Time: 100*second + 3*second/4, From: conn.FinWait2, To: conn.Closed},
+			conn.Transition{ID: id, Time: 100*second + second/8, From: conn.SynSent, To: conn.Established},
+			conn.Transition{ID: id, Time: 100*second + second/4, From: conn.Established, To: conn.CloseWait})
+		return fake{source: replay(all)}, nil
 	case "missing":
 		return fake{source: replay(samples()), missing: []string{"datagrams of QUIC\x1b[0m"}}, nil
 	}

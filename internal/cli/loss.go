@@ -54,6 +54,7 @@ func lossText(l conn.Loss) string {
 		{l.FlowsFull, "datagrams (kernel flow table full)"},
 		{l.TotalsFull, "rows missing from the sums by owner too (too many owners)"},
 		{l.DNSFull, "DNS messages (names of remotes that are not known)"},
+		{l.TransitionsFull, "changes of state (no room)"},
 		{l.Stale, "readings (socket went away; read again in the next tick)"},
 		{l.Skipped, "events (the kernel ran no hook for them)"},
 		{l.Unnamed, "names of cgroups or containers (not looked up)"},

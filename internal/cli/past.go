@@ -237,7 +237,7 @@ func (k *keeper) about() []string {
 // newTable is a table for what p measures. A connection that closed and the one that
 // took its place are both rows for a tick.
 func (p *plan) newTable() *table.Table {
-	return table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, MaxRows: int(min(2*int64(p.measure.MaxConns), math.MaxInt32))})
+	return table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, Events: p.output.Events, MaxRows: int(min(2*int64(p.measure.MaxConns), math.MaxInt32))})
 }
 
 // parseTime reads a time as people write it; last is the last there is.

@@ -29,6 +29,7 @@ type plan struct {
 	measure conn.Config
 	output  output.Config
 	order   column.Order
+	timely  bool // events come in order of time, not in order's
 	family  func(*table.Row) bool
 	filter  *filter.Filter
 	flags   *filter.Filter // the part of filter that is not typed on the screen
@@ -64,9 +65,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		return nil, filterFailure("filter", err)
 	}
 	p.filter, p.flags = filter.And(flags, words), flags
-	if o.selection.events && !given.Changed("sort") {
-		o.sort = "opened"
-	}
+	p.timely = o.selection.events && !given.Changed("sort")
 	if p.order, err = list.ParseSort(o.sort); err != nil {
 		return nil, fieldFailure("--sort", err)
 	}
@@ -78,13 +77,14 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	}
 	tcp, udp := o.selection.protocols()
 	p.measure = conn.Config{
-		Interval:   time.Duration(o.interval),
-		TCP:        tcp,
-		UDP:        udp,
-		DNS:        udp && !o.numeric,
-		MaxConns:   int(o.maxConns),
-		UDPTimeout: time.Duration(o.udpTimeout),
-		Host:       env.Host,
+		Interval:    time.Duration(o.interval),
+		TCP:         tcp,
+		UDP:         udp,
+		DNS:         udp && !o.numeric,
+		MaxConns:    int(o.maxConns),
+		Transitions: tcp && o.selection.events,
+		UDPTimeout:  time.Duration(o.udpTimeout),
+		Host:        env.Host,
 	}
 	if p.networks, err = names.OpenNetworks(o.mmdb); err != nil {
 		return nil, usagef("", "--mmdb: %v", err)
@@ -159,5 +159,11 @@ func filterFailure(what string, err error) error {
 func (p *plan) choose(s *table.Snapshot) []*table.Row {
 	filtered := p.filter.Match(s)
 	keep := func(r *table.Row) bool { return p.family(r) && filtered(r) }
+	switch {
+	case p.timely:
+		return s.Events(keep, nil, p.top)
+	case p.output.Events:
+		return s.Events(keep, p.order.Compare(s), p.top)
+	}
 	return s.Query(keep, p.order.Compare(s), p.top)
 }

@@ -110,8 +110,8 @@ func (s *span) parse(env *Env, r *record.Reader) (t spanTimes, err error) {
 }
 
 // replayTable folds recorded samples as the live table would have done.
-func replayTable(r *record.Reader) *table.Table {
-	return table.New(table.Config{UDPTimeout: r.Header().Timeout})
+func replayTable(r *record.Reader, events bool) *table.Table {
+	return table.New(table.Config{UDPTimeout: r.Header().Timeout, Events: events})
 }
 
 // replayLines prints the ticks that times choose, then what is missing of them.
@@ -132,7 +132,7 @@ func (p *plan) replayLines(ctx context.Context, r *record.Reader, times spanTime
 		}
 		times.from, times.to = at, at
 	}
-	rows, loss, ticks := replayTable(r), lossReport{stderr: p.env.Stderr}, 0
+	rows, loss, ticks := replayTable(r, p.output.Events), lossReport{stderr: p.env.Stderr}, 0
 	for sample, err := range r.Samples(times.from, times.to)(ctx) {
 		if err != nil {
 			return outcome(err)

@@ -38,7 +38,7 @@ func (o *selection) flags() *pflag.FlagSet {
 	f.BoolVarP(&o.v6, "ipv6", "6", false, "IPv6")
 	f.BoolVarP(&o.listen, "listen", "l", false, "TCP listeners")
 	f.BoolVarP(&o.established, "established", "e", false, "established TCP connections")
-	f.BoolVar(&o.events, "events", false, "what opens, closes and fails, as lines with the reason")
+	f.BoolVar(&o.events, "events", false, "what opens, changes its state, closes and fails, as lines with the reason")
 	f.StringSliceVar(&o.port, "port", nil, "either port is one of `ports`, such as 80,443,8000-8100")
 	f.StringSliceVar(&o.lport, "lport", nil, "the local port is one of `ports`")
 	f.StringSliceVar(&o.rport, "rport", nil, "the remote port is one of `ports`")
@@ -152,7 +152,7 @@ func (o *selection) kinds() string {
 	if !o.events {
 		return ""
 	}
-	return conn.EventOpen.String() + "," + conn.EventClose.String() + "," + conn.EventFail.String()
+	return strings.Join([]string{conn.EventOpen.String(), conn.EventState.String(), conn.EventClose.String(), conn.EventFail.String()}, ",")
 }
 
 func (o *selection) states() string {

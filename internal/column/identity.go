@@ -25,7 +25,7 @@ func frameFields() []Column {
 				return append(dst, s.Host...), s.Host != ""
 			}},
 		{Name: "event", Title: "EVENT", Kind: Text, Width: 6, Values: names(conn.EventSample),
-			Help: "What happened to the connection in the tick: it opened, closed, failed to open, or was only sampled.",
+			Help: "What happened to the connection in the tick: it opened, closed, failed to open, or was only sampled; with --events also that its state changed.",
 			Text: text(func(r *table.Row) string { return r.Event.String() })},
 		{Name: "schema", Title: "SCHEMA", Kind: Int, Width: 6,
 			Help: "Version of this list of fields.",

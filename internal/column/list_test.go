@@ -26,7 +26,7 @@ cwnd ssthresh mss cc ca_state ecn app_limited pacing_rate delivery_rate snd_wnd 
 send_queue unsent_bytes recv_queue busy_ms rwnd_limited_ms sndbuf_limited_ms zero_window_ms probes recv_buffer backlog backlog_max drops send_errors
 accepts accept_rate accept_p50_us accept_p99_us syn_queue syn_flood listen_overflows listen_drops syncookies_sent
 limit limit_share
-opened age_ms idle_ms connect_us accept_us syn_retries close_reason close_detail errno
+opened age_ms idle_ms connect_us accept_us syn_retries old_state old_state_us close_reason close_detail errno
 partial source`
 
 func TestContract(t *testing.T) {

@@ -131,7 +131,7 @@ func lifeFields() []Column {
 			Help: "When the connection opened, in UTC; missing where it is older than tcptop and the kernel does not tell.",
 			Num:  opened},
 		{Name: "age_ms", Title: "AGE", Kind: Millis, Width: 7, Unit: "ms",
-			Help: "Time since the connection opened; of one that ended, how long it lived.",
+			Help: "Time since the connection opened; of one that ended, how long it lived, and of a change of state, how old it was then.",
 			Num:  age},
 		{Name: "idle_ms", Title: "IDLE", Kind: Millis, Width: 7, Unit: "ms",
 			Help: "Time since the last packet either way.",
@@ -145,7 +145,15 @@ func lifeFields() []Column {
 		{Name: "syn_retries", Title: "SYNRETR", Kind: Count, Width: 7,
 			Help: "How often our SYN was sent again (tcp_sock.total_retrans in syn-sent), 15 at most once it is answered; missing where connecting was not seen.",
 			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
-				return int64(r.SYNRetries), r.ConnectTime != 0 || r.State == conn.SynSent
+				return int64(r.SYNRetries), r.ConnectTime != 0 || r.State == conn.SynSent || r.Event == conn.EventFail
+			}},
+		{Name: "old_state", Title: "OLDSTATE", Kind: Text, Width: 11, Values: conn.States(),
+			Help: "With --events: the state that the event ended, where state is the one that it began (the arguments of tracepoint inet_sock_set_state); missing where no event did, as with sock_diag for the ends of connections.",
+			Text: text(func(r *table.Row) string { return r.OldState.String() })},
+		{Name: "old_state_us", Title: "FOR", Kind: Micros, Width: 7, Unit: "µs",
+			Help: "With --events: how long the connection was in old_state; missing where that state is older than tcptop, or was not seen to begin.",
+			Num: func(_ *table.Snapshot, r *table.Row) (int64, bool) {
+				return r.OldStateTime / int64(time.Microsecond), r.OldStateTime != 0
 			}},
 		{Name: "close_reason", Title: "CLOSED", Kind: Text, Width: 12, Values: names(conn.FinLocal),
 			Help: "Why the connection ended: who sent the first FIN or the reset, a timeout, a refusal, a connect that our side gave up, or a UDP flow that fell idle.",
@@ -171,7 +179,7 @@ func age(s *table.Snapshot, r *table.Row) (int64, bool) {
 		return 0, false
 	}
 	end := s.Mono
-	if (r.Event == conn.EventClose || r.Event == conn.EventFail) && r.LastActive != 0 {
+	if (r.Event == conn.EventClose || r.Event == conn.EventFail || r.OldState != 0) && r.LastActive != 0 {
 		end = r.LastActive
 	}
 	return max(0, end-r.Opened) / int64(time.Millisecond), true

@@ -8,13 +8,14 @@ import (
 
 // Config says what a collector measures.
 type Config struct {
-	Interval   time.Duration // between samples; 100 ms at least
-	TCP, UDP   bool
-	DNS        bool          // note what this host asks the DNS, where UDP is measured; sock_diag can't
-	MaxConns   int           // TCP connections that there is room for; 0 sizes the table by memory
-	UDPTimeout time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
-	Host       string        // name that samples carry
-	Calm       bool          // nobody watches: passes over the whole host, for what no hook tells, come a third as often where they cost much, and less room is kept for bursts; sock_diag does not know
+	Interval    time.Duration // between samples; 100 ms at least
+	TCP, UDP    bool
+	DNS         bool          // note what this host asks the DNS, where UDP is measured; sock_diag can't
+	Transitions bool          // tell of each change of a TCP connection's state; sock_diag can't
+	MaxConns    int           // TCP connections that there is room for; 0 sizes the table by memory
+	UDPTimeout  time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
+	Host        string        // name that samples carry
+	Calm        bool          // nobody watches: passes over the whole host, for what no hook tells, come a third as often where they cost much, and less room is kept for bursts; sock_diag does not know
 }
 
 // PermissionError says that a collector is kept from measuring, and by what.

@@ -67,9 +67,10 @@ const (
 	EventOpen
 	EventClose
 	EventFail
+	EventState // it changed its state: only where events are asked for
 )
 
-var eventNames = [...]string{"sample", "open", "close", "fail"}
+var eventNames = [...]string{"sample", "open", "close", "fail", "state"}
 
 func (e Event) String() string { return name(eventNames[:], int(e)) }
 

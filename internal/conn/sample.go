@@ -22,13 +22,23 @@ type Sample struct {
 	Places    []PlaceChange   // better known now, for connections that are not named
 	Processes []ProcessChange // likewise
 	Remotes   []RemoteChange  // likewise
-	Gone      []ID            // rows that end without a connection ending: time-wait and syn-recv sockets
-	DNS       []DNSMessage    // sent and received since the last sample, a query before its answer
-	Loss      Loss
-	Faults    []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
-	Totals    []OwnerTotal // what Loss hides, summed by owner since tcptop started
-	Last      bool         // the source ends after this sample
-	Reset     bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
+	// Transitions are the changes of state since the last sample, in order for each connection, but
+	// for those that open one; nil from a source that does not hear of them.
+	Transitions []Transition
+	Gone        []ID         // rows that end without a connection ending: time-wait and syn-recv sockets
+	DNS         []DNSMessage // sent and received since the last sample, a query before its answer
+	Loss        Loss
+	Faults      []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
+	Totals      []OwnerTotal // what Loss hides, summed by owner since tcptop started
+	Last        bool         // the source ends after this sample
+	Reset       bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
+}
+
+// Transition is a change of a connection's state.
+type Transition struct {
+	ID       ID
+	Time     int64 // monotonic ns
+	From, To State
 }
 
 // Cgroup is a control group of the unified hierarchy and its path from the root.
@@ -52,17 +62,18 @@ type RemoteChange = Change[Remote]
 // Loss counts what was not seen or not kept since tcptop started. Every field
 // is cumulative and zero on a healthy host.
 type Loss struct {
-	TableFull   uint64 // connections that found no room in the kernel's table
-	RingFull    uint64 // closed connections that found no room on the way to user space
-	QueueFull   uint64 // closed connections that found no room in user space
-	FlowsFull   uint64 // datagrams of UDP flows that found no room in the kernel's table
-	Stale       uint64 // slots whose socket went away while it was read; read again next tick
-	Skipped     uint64 // events for which the kernel ran no hook, being inside it already; ends are found out later
-	MissedTicks uint64 // ticks that could not be taken in time
-	TotalsFull  uint64 // lost rows that not even the sums by owner had room for
-	DNSFull     uint64 // DNS messages that found no room on the way to user space: names that are not known
-	Unnamed     uint64 // look-ups of names that found no room or failed; what was not named is null
-	RowsFull    uint64 // connections beyond the table's bound in user space
+	TableFull       uint64 // connections that found no room in the kernel's table
+	RingFull        uint64 // closed connections that found no room on the way to user space
+	QueueFull       uint64 // closed connections that found no room in user space
+	FlowsFull       uint64 // datagrams of UDP flows that found no room in the kernel's table
+	Stale           uint64 // slots whose socket went away while it was read; read again next tick
+	Skipped         uint64 // events for which the kernel ran no hook, being inside it already; ends are found out later
+	MissedTicks     uint64 // ticks that could not be taken in time
+	TotalsFull      uint64 // lost rows that not even the sums by owner had room for
+	DNSFull         uint64 // DNS messages that found no room on the way to user space: names that are not known
+	Unnamed         uint64 // look-ups of names that found no room or failed; what was not named is null
+	TransitionsFull uint64 // changes of state that found no room, or no row
+	RowsFull        uint64 // connections beyond the table's bound in user space
 }
 
 // OwnerTotal sums the connections whose rows were lost, by owner. PID is 0 where

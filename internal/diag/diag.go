@@ -94,6 +94,9 @@ func (d *Diag) tell() {
 	if d.cfg.TCP {
 		d.miss("connections shorter than a tick, and what a connection carried after the last tick that saw it")
 	}
+	if d.cfg.Transitions {
+		d.miss("when connections change their state, and what states they had between two ticks")
+	}
 	if d.cfg.UDP {
 		d.miss("bytes and packets of UDP, and the remotes of its unconnected sockets")
 	}

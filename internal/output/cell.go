@@ -19,7 +19,7 @@ type cell struct {
 	append  func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool)
 }
 
-// defaultCells is what fits a terminal of about 140 columns, of events 180.
+// defaultCells is what fits a terminal of about 140 columns, of events 210.
 func defaultCells(list *column.List, cfg Config) []cell {
 	field := func(name string) cell {
 		c, _ := list.Find(name)
@@ -27,7 +27,7 @@ func defaultCells(list *column.List, cfg Config) []cell {
 	}
 	if cfg.Events {
 		return []cell{
-			field("ts"), field("event"), field("proto"), localCell(), remoteCell(), field("pid"), field("comm"), field("age_ms"),
+			field("ts"), field("event"), field("old_state"), field("state"), field("old_state_us"), field("proto"), localCell(), remoteCell(), field("pid"), field("comm"), field("age_ms"),
 			field("rx_bytes"), field("tx_bytes"), field("connect_us"), field("syn_retries"), field("close_reason"), field("errno"), field("close_detail"),
 		}
 	}

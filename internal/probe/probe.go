@@ -26,6 +26,7 @@ type Probe struct {
 	flows   *flowTable
 	ring    *ring
 	dns     *dnsQueue
+	states  *transitions // nil where nobody asks for them
 	inv     *inventory
 	listens *listeners
 	socks   *udpSockets
@@ -127,6 +128,11 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 	p.listens = newListeners(p.obj.maps, p.accepts)
 	if p.cfg.DNS && p.cfg.UDP {
 		p.listenToDNS()
+	}
+	if p.cfg.Transitions && p.cfg.TCP {
+		if p.states, err = openTransitions(p.obj.maps.Maps["tt_transitions"]); err != nil {
+			return err
+		}
 	}
 	p.obj.spec = nil // some MiB that nobody asks for any more
 	if p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size); err != nil {
@@ -285,6 +291,10 @@ func (p *Probe) Close() error {
 	if p.dns != nil {
 		errs = append(errs, p.dns.Close())
 		p.dns = nil
+	}
+	if p.states != nil {
+		errs = append(errs, p.states.Close())
+		p.states = nil
 	}
 	if p.slots != nil {
 		errs = append(errs, p.slots.Close())

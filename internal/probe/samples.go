@@ -149,6 +149,8 @@ func (s *sampler) takeTCP(now int64) error {
 	s.out.Closed, full, err = s.ring.take(s.out.Closed)
 	s.fault("connections that ended", err)
 	s.out.Loss.QueueFull = full
+	s.out.Transitions, s.out.Loss.TransitionsFull, err = s.states.take() // after the ends: so all of each are there
+	s.fault("changes of state", err)
 	s.listens.closed(s.out.Closed)
 	s.fault("how long connections wait at some listeners", s.listens.full())
 	for i := range s.out.Closed {
@@ -234,6 +236,7 @@ func (s *sampler) loss() {
 	l.TableFull = atomic.LoadUint64(&n.TableFull)
 	l.RingFull = atomic.LoadUint64(&n.RingFull)
 	l.FlowsFull = atomic.LoadUint64(&n.FlowsFull)
+	l.TransitionsFull += atomic.LoadUint64(&n.TransitionsFull)
 	l.DNSFull += atomic.LoadUint64(&n.DnsFull)
 	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale

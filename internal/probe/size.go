@@ -64,16 +64,19 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, cfg *conn.Config) error {
 	if cfg.UDP {
 		flows = flowCount(conns)
 	}
-	dnsRoom := os.Getpagesize()
+	dnsRoom, transitionRoom := os.Getpagesize(), os.Getpagesize()
 	if cfg.DNS {
 		dnsRoom = dnsRing
+	}
+	if cfg.Transitions {
+		transitionRoom = transitionRing
 	}
 	ring, wake := ringSize(conns, cfg.Calm)
 	for name, n := range map[string]int{
 		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
 		"tt_index": indexBuckets(conns), "tt_free": conns,
 		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows, "tt_udp_socks": flows,
-		"tt_ring": ring, "tt_dns": dnsRoom,
+		"tt_ring": ring, "tt_dns": dnsRoom, "tt_transitions": transitionRoom,
 	} {
 		spec.Maps[name].MaxEntries = uint32(n)
 	}
@@ -85,6 +88,9 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, cfg *conn.Config) error {
 		"cfg_ring_wake":  uint64(wake),
 		"cfg_dns":        cfg.DNS,
 		"cfg_dns_wake":   uint64(dnsRing / 2),
+
+		"cfg_transitions":      cfg.Transitions,
+		"cfg_transitions_wake": uint64(transitionRing / 2),
 	}
 	for name, v := range vars {
 		if spec.Variables[name] == nil {

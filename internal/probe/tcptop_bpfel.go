@@ -90,15 +90,16 @@ type tcptopConn struct {
 }
 
 type tcptopCounters struct {
-	_             structs.HostLayout
-	SlotsUsed     uint64
-	FlowsUsed     uint64
-	TableFull     uint64
-	RingFull      uint64
-	FlowsFull     uint64
-	TotalsFull    uint64
-	DnsFull       uint64
-	SecondBuckets uint64
+	_               structs.HostLayout
+	SlotsUsed       uint64
+	FlowsUsed       uint64
+	TableFull       uint64
+	RingFull        uint64
+	FlowsFull       uint64
+	TotalsFull      uint64
+	DnsFull         uint64
+	TransitionsFull uint64
+	SecondBuckets   uint64
 }
 
 type tcptopDnsMessage struct {
@@ -211,6 +212,16 @@ type tcptopTask struct {
 	Comm     [16]int8
 }
 
+type tcptopTransition struct {
+	_      structs.HostLayout
+	Cookie uint64
+	TimeNs uint64
+	Gen    uint16
+	From   uint8
+	To     uint8
+	Unused uint32
+}
+
 type tcptopUdpRow struct {
 	_          structs.HostLayout
 	Cookie     uint64
@@ -238,74 +249,78 @@ type tcptopUdpRow struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcptopMapTtCall          = "tt_call"
-	tcptopMapTtChanged       = "tt_changed"
-	tcptopMapTtClaims        = "tt_claims"
-	tcptopMapTtCopy          = "tt_copy"
-	tcptopMapTtCorked        = "tt_corked"
-	tcptopMapTtDns           = "tt_dns"
-	tcptopMapTtFlowFree      = "tt_flow_free"
-	tcptopMapTtFlowIndex     = "tt_flow_index"
-	tcptopMapTtFlows         = "tt_flows"
-	tcptopMapTtFree          = "tt_free"
-	tcptopMapTtHeard         = "tt_heard"
-	tcptopMapTtHeir          = "tt_heir"
-	tcptopMapTtHot           = "tt_hot"
-	tcptopMapTtIndex         = "tt_index"
-	tcptopMapTtLate          = "tt_late"
-	tcptopMapTtMail          = "tt_mail"
-	tcptopMapTtRing          = "tt_ring"
-	tcptopMapTtSlots         = "tt_slots"
-	tcptopMapTtTotals        = "tt_totals"
-	tcptopMapTtUdpSocks      = "tt_udp_socks"
-	tcptopMapTtWaits         = "tt_waits"
-	tcptopProgTtAccept       = "tt_accept"
-	tcptopProgTtAgeFlows     = "tt_age_flows"
-	tcptopProgTtCgroupMkdir  = "tt_cgroup_mkdir"
-	tcptopProgTtConsume      = "tt_consume"
-	tcptopProgTtDestroySock  = "tt_destroy_sock"
-	tcptopProgTtDevQueue     = "tt_dev_queue"
-	tcptopProgTtFailQueue    = "tt_fail_queue"
-	tcptopProgTtGetpeername4 = "tt_getpeername4"
-	tcptopProgTtGetpeername6 = "tt_getpeername6"
-	tcptopProgTtHolders      = "tt_holders"
-	tcptopProgTtIngress      = "tt_ingress"
-	tcptopProgTtInventory    = "tt_inventory"
-	tcptopProgTtOwners       = "tt_owners"
-	tcptopProgTtReadUdp      = "tt_read_udp"
-	tcptopProgTtRecvLength   = "tt_recv_length"
-	tcptopProgTtRecvmsg4     = "tt_recvmsg4"
-	tcptopProgTtRecvmsg6     = "tt_recvmsg6"
-	tcptopProgTtSendLength   = "tt_send_length"
-	tcptopProgTtSendmsg4     = "tt_sendmsg4"
-	tcptopProgTtSendmsg6     = "tt_sendmsg6"
-	tcptopProgTtSetState     = "tt_set_state"
-	tcptopProgTtSweep        = "tt_sweep"
-	tcptopProgTtUdpSendmsg   = "tt_udp_sendmsg"
-	tcptopProgTtUdpSendpage  = "tt_udp_sendpage"
-	tcptopProgTtUdpv6Sendmsg = "tt_udpv6_sendmsg"
-	tcptopVarCfgDns          = "cfg_dns"
-	tcptopVarCfgDnsWake      = "cfg_dns_wake"
-	tcptopVarCfgFlowMask     = "cfg_flow_mask"
-	tcptopVarCfgFlows        = "cfg_flows"
-	tcptopVarCfgIndexMask    = "cfg_index_mask"
-	tcptopVarCfgRingWake     = "cfg_ring_wake"
-	tcptopVarCfgSlots        = "cfg_slots"
-	tcptopVarHoldersOf       = "holders_of"
-	tcptopVarListUdp         = "list_udp"
-	tcptopVarListUdpSocks    = "list_udp_socks"
-	tcptopVarOwnTgid         = "own_tgid"
-	tcptopVarOwnersLetGo     = "owners_let_go"
-	tcptopVarOwnersPass      = "owners_pass"
-	tcptopVarTtCc            = "tt_cc"
-	tcptopVarTtCounters      = "tt_counters"
-	tcptopVarTypeCgroupMade  = "type_cgroup_made"
-	tcptopVarTypeClosed      = "type_closed"
-	tcptopVarTypeDnsMessage  = "type_dns_message"
-	tcptopVarTypeHolder      = "type_holder"
-	tcptopVarTypeMini        = "type_mini"
-	tcptopVarTypeSweepArgs   = "type_sweep_args"
-	tcptopVarTypeTask        = "type_task"
+	tcptopMapTtCall             = "tt_call"
+	tcptopMapTtChanged          = "tt_changed"
+	tcptopMapTtClaims           = "tt_claims"
+	tcptopMapTtCopy             = "tt_copy"
+	tcptopMapTtCorked           = "tt_corked"
+	tcptopMapTtDns              = "tt_dns"
+	tcptopMapTtFlowFree         = "tt_flow_free"
+	tcptopMapTtFlowIndex        = "tt_flow_index"
+	tcptopMapTtFlows            = "tt_flows"
+	tcptopMapTtFree             = "tt_free"
+	tcptopMapTtHeard            = "tt_heard"
+	tcptopMapTtHeir             = "tt_heir"
+	tcptopMapTtHot              = "tt_hot"
+	tcptopMapTtIndex            = "tt_index"
+	tcptopMapTtLate             = "tt_late"
+	tcptopMapTtMail             = "tt_mail"
+	tcptopMapTtRing             = "tt_ring"
+	tcptopMapTtSlots            = "tt_slots"
+	tcptopMapTtTotals           = "tt_totals"
+	tcptopMapTtTransitions      = "tt_transitions"
+	tcptopMapTtUdpSocks         = "tt_udp_socks"
+	tcptopMapTtWaits            = "tt_waits"
+	tcptopProgTtAccept          = "tt_accept"
+	tcptopProgTtAgeFlows        = "tt_age_flows"
+	tcptopProgTtCgroupMkdir     = "tt_cgroup_mkdir"
+	tcptopProgTtConsume         = "tt_consume"
+	tcptopProgTtDestroySock     = "tt_destroy_sock"
+	tcptopProgTtDevQueue        = "tt_dev_queue"
+	tcptopProgTtFailQueue       = "tt_fail_queue"
+	tcptopProgTtGetpeername4    = "tt_getpeername4"
+	tcptopProgTtGetpeername6    = "tt_getpeername6"
+	tcptopProgTtHolders         = "tt_holders"
+	tcptopProgTtIngress         = "tt_ingress"
+	tcptopProgTtInventory       = "tt_inventory"
+	tcptopProgTtOwners          = "tt_owners"
+	tcptopProgTtReadUdp         = "tt_read_udp"
+	tcptopProgTtRecvLength      = "tt_recv_length"
+	tcptopProgTtRecvmsg4        = "tt_recvmsg4"
+	tcptopProgTtRecvmsg6        = "tt_recvmsg6"
+	tcptopProgTtSendLength      = "tt_send_length"
+	tcptopProgTtSendmsg4        = "tt_sendmsg4"
+	tcptopProgTtSendmsg6        = "tt_sendmsg6"
+	tcptopProgTtSetState        = "tt_set_state"
+	tcptopProgTtSweep           = "tt_sweep"
+	tcptopProgTtUdpSendmsg      = "tt_udp_sendmsg"
+	tcptopProgTtUdpSendpage     = "tt_udp_sendpage"
+	tcptopProgTtUdpv6Sendmsg    = "tt_udpv6_sendmsg"
+	tcptopVarCfgDns             = "cfg_dns"
+	tcptopVarCfgDnsWake         = "cfg_dns_wake"
+	tcptopVarCfgFlowMask        = "cfg_flow_mask"
+	tcptopVarCfgFlows           = "cfg_flows"
+	tcptopVarCfgIndexMask       = "cfg_index_mask"
+	tcptopVarCfgRingWake        = "cfg_ring_wake"
+	tcptopVarCfgSlots           = "cfg_slots"
+	tcptopVarCfgTransitions     = "cfg_transitions"
+	tcptopVarCfgTransitionsWake = "cfg_transitions_wake"
+	tcptopVarHoldersOf          = "holders_of"
+	tcptopVarListUdp            = "list_udp"
+	tcptopVarListUdpSocks       = "list_udp_socks"
+	tcptopVarOwnTgid            = "own_tgid"
+	tcptopVarOwnersLetGo        = "owners_let_go"
+	tcptopVarOwnersPass         = "owners_pass"
+	tcptopVarTtCc               = "tt_cc"
+	tcptopVarTtCounters         = "tt_counters"
+	tcptopVarTypeCgroupMade     = "type_cgroup_made"
+	tcptopVarTypeClosed         = "type_closed"
+	tcptopVarTypeDnsMessage     = "type_dns_message"
+	tcptopVarTypeHolder         = "type_holder"
+	tcptopVarTypeMini           = "type_mini"
+	tcptopVarTypeSweepArgs      = "type_sweep_args"
+	tcptopVarTypeTask           = "type_task"
+	tcptopVarTypeTransition     = "type_transition"
 )
 
 // loadTcptop returns the embedded CollectionSpec for tcptop.
@@ -381,55 +396,59 @@ type tcptopProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopMapSpecs struct {
-	TtCall      *ebpf.MapSpec `ebpf:"tt_call"`
-	TtChanged   *ebpf.MapSpec `ebpf:"tt_changed"`
-	TtClaims    *ebpf.MapSpec `ebpf:"tt_claims"`
-	TtCopy      *ebpf.MapSpec `ebpf:"tt_copy"`
-	TtCorked    *ebpf.MapSpec `ebpf:"tt_corked"`
-	TtDns       *ebpf.MapSpec `ebpf:"tt_dns"`
-	TtFlowFree  *ebpf.MapSpec `ebpf:"tt_flow_free"`
-	TtFlowIndex *ebpf.MapSpec `ebpf:"tt_flow_index"`
-	TtFlows     *ebpf.MapSpec `ebpf:"tt_flows"`
-	TtFree      *ebpf.MapSpec `ebpf:"tt_free"`
-	TtHeard     *ebpf.MapSpec `ebpf:"tt_heard"`
-	TtHeir      *ebpf.MapSpec `ebpf:"tt_heir"`
-	TtHot       *ebpf.MapSpec `ebpf:"tt_hot"`
-	TtIndex     *ebpf.MapSpec `ebpf:"tt_index"`
-	TtLate      *ebpf.MapSpec `ebpf:"tt_late"`
-	TtMail      *ebpf.MapSpec `ebpf:"tt_mail"`
-	TtRing      *ebpf.MapSpec `ebpf:"tt_ring"`
-	TtSlots     *ebpf.MapSpec `ebpf:"tt_slots"`
-	TtTotals    *ebpf.MapSpec `ebpf:"tt_totals"`
-	TtUdpSocks  *ebpf.MapSpec `ebpf:"tt_udp_socks"`
-	TtWaits     *ebpf.MapSpec `ebpf:"tt_waits"`
+	TtCall        *ebpf.MapSpec `ebpf:"tt_call"`
+	TtChanged     *ebpf.MapSpec `ebpf:"tt_changed"`
+	TtClaims      *ebpf.MapSpec `ebpf:"tt_claims"`
+	TtCopy        *ebpf.MapSpec `ebpf:"tt_copy"`
+	TtCorked      *ebpf.MapSpec `ebpf:"tt_corked"`
+	TtDns         *ebpf.MapSpec `ebpf:"tt_dns"`
+	TtFlowFree    *ebpf.MapSpec `ebpf:"tt_flow_free"`
+	TtFlowIndex   *ebpf.MapSpec `ebpf:"tt_flow_index"`
+	TtFlows       *ebpf.MapSpec `ebpf:"tt_flows"`
+	TtFree        *ebpf.MapSpec `ebpf:"tt_free"`
+	TtHeard       *ebpf.MapSpec `ebpf:"tt_heard"`
+	TtHeir        *ebpf.MapSpec `ebpf:"tt_heir"`
+	TtHot         *ebpf.MapSpec `ebpf:"tt_hot"`
+	TtIndex       *ebpf.MapSpec `ebpf:"tt_index"`
+	TtLate        *ebpf.MapSpec `ebpf:"tt_late"`
+	TtMail        *ebpf.MapSpec `ebpf:"tt_mail"`
+	TtRing        *ebpf.MapSpec `ebpf:"tt_ring"`
+	TtSlots       *ebpf.MapSpec `ebpf:"tt_slots"`
+	TtTotals      *ebpf.MapSpec `ebpf:"tt_totals"`
+	TtTransitions *ebpf.MapSpec `ebpf:"tt_transitions"`
+	TtUdpSocks    *ebpf.MapSpec `ebpf:"tt_udp_socks"`
+	TtWaits       *ebpf.MapSpec `ebpf:"tt_waits"`
 }
 
 // tcptopVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcptopVariableSpecs struct {
-	CfgDns         *ebpf.VariableSpec `ebpf:"cfg_dns"`
-	CfgDnsWake     *ebpf.VariableSpec `ebpf:"cfg_dns_wake"`
-	CfgFlowMask    *ebpf.VariableSpec `ebpf:"cfg_flow_mask"`
-	CfgFlows       *ebpf.VariableSpec `ebpf:"cfg_flows"`
-	CfgIndexMask   *ebpf.VariableSpec `ebpf:"cfg_index_mask"`
-	CfgRingWake    *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
-	CfgSlots       *ebpf.VariableSpec `ebpf:"cfg_slots"`
-	HoldersOf      *ebpf.VariableSpec `ebpf:"holders_of"`
-	ListUdp        *ebpf.VariableSpec `ebpf:"list_udp"`
-	ListUdpSocks   *ebpf.VariableSpec `ebpf:"list_udp_socks"`
-	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
-	OwnersLetGo    *ebpf.VariableSpec `ebpf:"owners_let_go"`
-	OwnersPass     *ebpf.VariableSpec `ebpf:"owners_pass"`
-	TtCc           *ebpf.VariableSpec `ebpf:"tt_cc"`
-	TtCounters     *ebpf.VariableSpec `ebpf:"tt_counters"`
-	TypeCgroupMade *ebpf.VariableSpec `ebpf:"type_cgroup_made"`
-	TypeClosed     *ebpf.VariableSpec `ebpf:"type_closed"`
-	TypeDnsMessage *ebpf.VariableSpec `ebpf:"type_dns_message"`
-	TypeHolder     *ebpf.VariableSpec `ebpf:"type_holder"`
-	TypeMini       *ebpf.VariableSpec `ebpf:"type_mini"`
-	TypeSweepArgs  *ebpf.VariableSpec `ebpf:"type_sweep_args"`
-	TypeTask       *ebpf.VariableSpec `ebpf:"type_task"`
+	CfgDns             *ebpf.VariableSpec `ebpf:"cfg_dns"`
+	CfgDnsWake         *ebpf.VariableSpec `ebpf:"cfg_dns_wake"`
+	CfgFlowMask        *ebpf.VariableSpec `ebpf:"cfg_flow_mask"`
+	CfgFlows           *ebpf.VariableSpec `ebpf:"cfg_flows"`
+	CfgIndexMask       *ebpf.VariableSpec `ebpf:"cfg_index_mask"`
+	CfgRingWake        *ebpf.VariableSpec `ebpf:"cfg_ring_wake"`
+	CfgSlots           *ebpf.VariableSpec `ebpf:"cfg_slots"`
+	CfgTransitions     *ebpf.VariableSpec `ebpf:"cfg_transitions"`
+	CfgTransitionsWake *ebpf.VariableSpec `ebpf:"cfg_transitions_wake"`
+	HoldersOf          *ebpf.VariableSpec `ebpf:"holders_of"`
+	ListUdp            *ebpf.VariableSpec `ebpf:"list_udp"`
+	ListUdpSocks       *ebpf.VariableSpec `ebpf:"list_udp_socks"`
+	OwnTgid            *ebpf.VariableSpec `ebpf:"own_tgid"`
+	OwnersLetGo        *ebpf.VariableSpec `ebpf:"owners_let_go"`
+	OwnersPass         *ebpf.VariableSpec `ebpf:"owners_pass"`
+	TtCc               *ebpf.VariableSpec `ebpf:"tt_cc"`
+	TtCounters         *ebpf.VariableSpec `ebpf:"tt_counters"`
+	TypeCgroupMade     *ebpf.VariableSpec `ebpf:"type_cgroup_made"`
+	TypeClosed         *ebpf.VariableSpec `ebpf:"type_closed"`
+	TypeDnsMessage     *ebpf.VariableSpec `ebpf:"type_dns_message"`
+	TypeHolder         *ebpf.VariableSpec `ebpf:"type_holder"`
+	TypeMini           *ebpf.VariableSpec `ebpf:"type_mini"`
+	TypeSweepArgs      *ebpf.VariableSpec `ebpf:"type_sweep_args"`
+	TypeTask           *ebpf.VariableSpec `ebpf:"type_task"`
+	TypeTransition     *ebpf.VariableSpec `ebpf:"type_transition"`
 }
 
 // tcptopObjects contains all objects after they have been loaded into the kernel.
@@ -452,27 +471,28 @@ func (o *tcptopObjects) Close() error {
 //
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopMaps struct {
-	TtCall      *ebpf.Map `ebpf:"tt_call"`
-	TtChanged   *ebpf.Map `ebpf:"tt_changed"`
-	TtClaims    *ebpf.Map `ebpf:"tt_claims"`
-	TtCopy      *ebpf.Map `ebpf:"tt_copy"`
-	TtCorked    *ebpf.Map `ebpf:"tt_corked"`
-	TtDns       *ebpf.Map `ebpf:"tt_dns"`
-	TtFlowFree  *ebpf.Map `ebpf:"tt_flow_free"`
-	TtFlowIndex *ebpf.Map `ebpf:"tt_flow_index"`
-	TtFlows     *ebpf.Map `ebpf:"tt_flows"`
-	TtFree      *ebpf.Map `ebpf:"tt_free"`
-	TtHeard     *ebpf.Map `ebpf:"tt_heard"`
-	TtHeir      *ebpf.Map `ebpf:"tt_heir"`
-	TtHot       *ebpf.Map `ebpf:"tt_hot"`
-	TtIndex     *ebpf.Map `ebpf:"tt_index"`
-	TtLate      *ebpf.Map `ebpf:"tt_late"`
-	TtMail      *ebpf.Map `ebpf:"tt_mail"`
-	TtRing      *ebpf.Map `ebpf:"tt_ring"`
-	TtSlots     *ebpf.Map `ebpf:"tt_slots"`
-	TtTotals    *ebpf.Map `ebpf:"tt_totals"`
-	TtUdpSocks  *ebpf.Map `ebpf:"tt_udp_socks"`
-	TtWaits     *ebpf.Map `ebpf:"tt_waits"`
+	TtCall        *ebpf.Map `ebpf:"tt_call"`
+	TtChanged     *ebpf.Map `ebpf:"tt_changed"`
+	TtClaims      *ebpf.Map `ebpf:"tt_claims"`
+	TtCopy        *ebpf.Map `ebpf:"tt_copy"`
+	TtCorked      *ebpf.Map `ebpf:"tt_corked"`
+	TtDns         *ebpf.Map `ebpf:"tt_dns"`
+	TtFlowFree    *ebpf.Map `ebpf:"tt_flow_free"`
+	TtFlowIndex   *ebpf.Map `ebpf:"tt_flow_index"`
+	TtFlows       *ebpf.Map `ebpf:"tt_flows"`
+	TtFree        *ebpf.Map `ebpf:"tt_free"`
+	TtHeard       *ebpf.Map `ebpf:"tt_heard"`
+	TtHeir        *ebpf.Map `ebpf:"tt_heir"`
+	TtHot         *ebpf.Map `ebpf:"tt_hot"`
+	TtIndex       *ebpf.Map `ebpf:"tt_index"`
+	TtLate        *ebpf.Map `ebpf:"tt_late"`
+	TtMail        *ebpf.Map `ebpf:"tt_mail"`
+	TtRing        *ebpf.Map `ebpf:"tt_ring"`
+	TtSlots       *ebpf.Map `ebpf:"tt_slots"`
+	TtTotals      *ebpf.Map `ebpf:"tt_totals"`
+	TtTransitions *ebpf.Map `ebpf:"tt_transitions"`
+	TtUdpSocks    *ebpf.Map `ebpf:"tt_udp_socks"`
+	TtWaits       *ebpf.Map `ebpf:"tt_waits"`
 }
 
 func (m *tcptopMaps) Close() error {
@@ -496,6 +516,7 @@ func (m *tcptopMaps) Close() error {
 		m.TtRing,
 		m.TtSlots,
 		m.TtTotals,
+		m.TtTransitions,
 		m.TtUdpSocks,
 		m.TtWaits,
 	)
@@ -505,28 +526,31 @@ func (m *tcptopMaps) Close() error {
 //
 // It can be passed to loadTcptopObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcptopVariables struct {
-	CfgDns         *ebpf.Variable `ebpf:"cfg_dns"`
-	CfgDnsWake     *ebpf.Variable `ebpf:"cfg_dns_wake"`
-	CfgFlowMask    *ebpf.Variable `ebpf:"cfg_flow_mask"`
-	CfgFlows       *ebpf.Variable `ebpf:"cfg_flows"`
-	CfgIndexMask   *ebpf.Variable `ebpf:"cfg_index_mask"`
-	CfgRingWake    *ebpf.Variable `ebpf:"cfg_ring_wake"`
-	CfgSlots       *ebpf.Variable `ebpf:"cfg_slots"`
-	HoldersOf      *ebpf.Variable `ebpf:"holders_of"`
-	ListUdp        *ebpf.Variable `ebpf:"list_udp"`
-	ListUdpSocks   *ebpf.Variable `ebpf:"list_udp_socks"`
-	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
-	OwnersLetGo    *ebpf.Variable `ebpf:"owners_let_go"`
-	OwnersPass     *ebpf.Variable `ebpf:"owners_pass"`
-	TtCc           *ebpf.Variable `ebpf:"tt_cc"`
-	TtCounters     *ebpf.Variable `ebpf:"tt_counters"`
-	TypeCgroupMade *ebpf.Variable `ebpf:"type_cgroup_made"`
-	TypeClosed     *ebpf.Variable `ebpf:"type_closed"`
-	TypeDnsMessage *ebpf.Variable `ebpf:"type_dns_message"`
-	TypeHolder     *ebpf.Variable `ebpf:"type_holder"`
-	TypeMini       *ebpf.Variable `ebpf:"type_mini"`
-	TypeSweepArgs  *ebpf.Variable `ebpf:"type_sweep_args"`
-	TypeTask       *ebpf.Variable `ebpf:"type_task"`
+	CfgDns             *ebpf.Variable `ebpf:"cfg_dns"`
+	CfgDnsWake         *ebpf.Variable `ebpf:"cfg_dns_wake"`
+	CfgFlowMask        *ebpf.Variable `ebpf:"cfg_flow_mask"`
+	CfgFlows           *ebpf.Variable `ebpf:"cfg_flows"`
+	CfgIndexMask       *ebpf.Variable `ebpf:"cfg_index_mask"`
+	CfgRingWake        *ebpf.Variable `ebpf:"cfg_ring_wake"`
+	CfgSlots           *ebpf.Variable `ebpf:"cfg_slots"`
+	CfgTransitions     *ebpf.Variable `ebpf:"cfg_transitions"`
+	CfgTransitionsWake *ebpf.Variable `ebpf:"cfg_transitions_wake"`
+	HoldersOf          *ebpf.Variable `ebpf:"holders_of"`
+	ListUdp            *ebpf.Variable `ebpf:"list_udp"`
+	ListUdpSocks       *ebpf.Variable `ebpf:"list_udp_socks"`
+	OwnTgid            *ebpf.Variable `ebpf:"own_tgid"`
+	OwnersLetGo        *ebpf.Variable `ebpf:"owners_let_go"`
+	OwnersPass         *ebpf.Variable `ebpf:"owners_pass"`
+	TtCc               *ebpf.Variable `ebpf:"tt_cc"`
+	TtCounters         *ebpf.Variable `ebpf:"tt_counters"`
+	TypeCgroupMade     *ebpf.Variable `ebpf:"type_cgroup_made"`
+	TypeClosed         *ebpf.Variable `ebpf:"type_closed"`
+	TypeDnsMessage     *ebpf.Variable `ebpf:"type_dns_message"`
+	TypeHolder         *ebpf.Variable `ebpf:"type_holder"`
+	TypeMini           *ebpf.Variable `ebpf:"type_mini"`
+	TypeSweepArgs      *ebpf.Variable `ebpf:"type_sweep_args"`
+	TypeTask           *ebpf.Variable `ebpf:"type_task"`
+	TypeTransition     *ebpf.Variable `ebpf:"type_transition"`
 }
 
 // tcptopPrograms contains all programs after they have been loaded into the kernel.

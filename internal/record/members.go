@@ -119,6 +119,7 @@ var headMembers = join(
 	one("totals_full", func(s *conn.Sample) *uint64 { return &s.Loss.TotalsFull }),
 	one("unnamed", func(s *conn.Sample) *uint64 { return &s.Loss.Unnamed }),
 	one("rows_full", func(s *conn.Sample) *uint64 { return &s.Loss.RowsFull }),
+	one("transitions_full", func(s *conn.Sample) *uint64 { return &s.Loss.TransitionsFull }),
 )
 
 // totalMembers are all numbers of an owner's total.

@@ -18,8 +18,11 @@ func (t *Table) move(c *conn.Conn) {
 	case shadow(&s.Conn) && !shadow(c) && t.opened(c):
 		t.update(s, c)
 		s.Event = conn.EventOpen
+		t.journal.note(s, s.Event, s.Opened)
 	default:
+		was := s.State
 		t.update(s, c)
+		t.journal.noteState(s, was, t.tick.now)
 	}
 }
 
@@ -34,6 +37,7 @@ func (t *Table) appear(c *conn.Conn) {
 	s.Limit, s.Share = t.standing(s)
 	if opened {
 		s.Event, s.Moved = conn.EventOpen, true
+		t.journal.note(s, s.Event, s.Opened)
 		t.touch(s)
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
 		p := period{was: new(conn.Conn), now: c, elapsed: uint64(max(min(s.Sampled-c.Opened, int64(t.tick.elapsed)), 0)) / 1000}
@@ -79,6 +83,7 @@ func (t *Table) closeUnseen(c *conn.Conn) {
 	}
 	if t.isNew(c) {
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
+		t.journal.note(s, conn.EventOpen, c.Opened)
 	}
 	t.end(s)
 }
@@ -92,6 +97,7 @@ func (t *Table) end(s slot) {
 	if s.State == 0 && s.Proto != conn.UDP {
 		s.State = conn.Closed
 	}
+	t.journal.note(s, s.Event, t.lastActive(&s.Conn))
 	s.page.closing |= s.bit
 	t.touch(s)
 	delete(t.carried, s.pos)

@@ -66,6 +66,7 @@ func (t *Table) expire() {
 		heap.Pop(&t.idle)
 		s := t.slot(d.pos)
 		s.Event, s.Reason = conn.EventClose, conn.Idle
+		t.journal.note(s, s.Event, t.tick.now)
 		s.page.idle |= s.bit
 		t.touch(s)
 	}
@@ -77,6 +78,7 @@ func (t *Table) comeBack(s slot, c *conn.Conn) {
 	t.update(s, c)
 	if back {
 		s.Event = conn.EventOpen
+		t.journal.note(s, s.Event, t.lastActive(&s.Conn))
 		t.show(s)
 		t.watch(s, true)
 	}

@@ -95,16 +95,17 @@ func ownerOf(t *conn.OwnerTotal) owner { return owner{t.PID, t.Comm, t.UID, t.Cg
 // lostSince is what was lost between two ticks; a counter that went back lost nothing.
 func lostSince(before, now conn.Loss) conn.Loss {
 	return conn.Loss{
-		TableFull:   now.TableFull - min(now.TableFull, before.TableFull),
-		RingFull:    now.RingFull - min(now.RingFull, before.RingFull),
-		QueueFull:   now.QueueFull - min(now.QueueFull, before.QueueFull),
-		FlowsFull:   now.FlowsFull - min(now.FlowsFull, before.FlowsFull),
-		TotalsFull:  now.TotalsFull - min(now.TotalsFull, before.TotalsFull),
-		Stale:       now.Stale - min(now.Stale, before.Stale),
-		Skipped:     now.Skipped - min(now.Skipped, before.Skipped),
-		MissedTicks: now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
-		DNSFull:     now.DNSFull - min(now.DNSFull, before.DNSFull),
-		Unnamed:     now.Unnamed - min(now.Unnamed, before.Unnamed),
-		RowsFull:    now.RowsFull - min(now.RowsFull, before.RowsFull),
+		TableFull:       now.TableFull - min(now.TableFull, before.TableFull),
+		RingFull:        now.RingFull - min(now.RingFull, before.RingFull),
+		QueueFull:       now.QueueFull - min(now.QueueFull, before.QueueFull),
+		FlowsFull:       now.FlowsFull - min(now.FlowsFull, before.FlowsFull),
+		TotalsFull:      now.TotalsFull - min(now.TotalsFull, before.TotalsFull),
+		Stale:           now.Stale - min(now.Stale, before.Stale),
+		Skipped:         now.Skipped - min(now.Skipped, before.Skipped),
+		MissedTicks:     now.MissedTicks - min(now.MissedTicks, before.MissedTicks),
+		DNSFull:         now.DNSFull - min(now.DNSFull, before.DNSFull),
+		Unnamed:         now.Unnamed - min(now.Unnamed, before.Unnamed),
+		TransitionsFull: now.TransitionsFull - min(now.TransitionsFull, before.TransitionsFull),
+		RowsFull:        now.RowsFull - min(now.RowsFull, before.RowsFull),
 	}
 }

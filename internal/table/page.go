@@ -134,6 +134,7 @@ func (t *Table) drop(s slot) {
 	t.hide(s)
 	delete(t.index, s.ID)
 	delete(t.carried, s.pos)
+	t.journal.drop(s.pos)
 	t.vacant = append(t.vacant, s.pos)
 	p := s.page
 	*s.Row = Row{}

@@ -8,9 +8,9 @@ type Row struct {
 	conn.Conn
 	Event      conn.Event
 	Moved      bool       // a counter, a gauge or the state changed in this tick
-	Pos        int32      // among all rows, in Snapshot.Rows' order: the row's own while it is there, then another's
 	Limit      conn.Limit // what held it back over the tick
 	Share      uint8      // percent of the tick for which Limit did
+	Pos        int32      // among all rows, in Snapshot.Rows' order: the row's own while it is there, then another's
 	RxRate     uint64     // bytes per second over the tick; rates are 0 in the tick that first shows a row older than tcptop
 	TxRate     uint64
 	ZeroWindow uint64 // µs for which our own window was shut, as far as Sampled
@@ -18,6 +18,10 @@ type Row struct {
 
 	AcceptRate uint64 // connections that a listener accepted, per second over the tick
 	Dropped    uint32 // what the socket dropped in this tick
+
+	// Of rows from Snapshot.Events.
+	OldState     conn.State // before Event; 0 is not known
+	OldStateTime int64      // ns for which it was in OldState; 0 is not known
 }
 
 // Full reports whether a listener takes no more connections (sk_acceptq_is_full).

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Lost    conn.Loss // in this tick
 	Totals  []conn.OwnerTotal
 
+	events   []event // in order of time
 	len      int
 	pages    []*page
 	seq      uint64

@@ -13,6 +13,7 @@ import (
 // Config bounds a Table. Zero fields take their defaults.
 type Config struct {
 	UDPTimeout time.Duration // a UDP flow without traffic for this long is hidden; 5s
+	Events     bool          // note what Snapshot.Events returns
 	MaxRows    int           // rows kept, hidden and closing ones included; 1<<20
 }
 
@@ -33,6 +34,7 @@ type Table struct {
 	idle    idleQueue
 	carried map[int32]traffic // by position
 	over    overflow
+	journal *journal // nil where nobody asks for events
 	pool    recycler
 	tick    tick
 }
@@ -57,12 +59,16 @@ func New(c Config) *Table {
 	if c.MaxRows <= 0 {
 		c.MaxRows = 1 << 20
 	}
-	return &Table{
+	t := &Table{
 		timeout: int64(c.UDPTimeout),
 		maxRows: min(c.MaxRows, math.MaxInt32-pageRows),
 		index:   make(map[conn.ID]int32),
 		carried: make(map[int32]traffic),
 	}
+	if c.Events {
+		t.journal = newJournal()
+	}
+	return t
 }
 
 // Apply folds one tick into the table. It keeps nothing of s but the Place,
@@ -89,6 +95,7 @@ func (t *Table) Apply(s *conn.Sample) {
 		t.forget(id)
 	}
 	t.expire()
+	t.transitions(s.Transitions)
 	t.account(s)
 }
 
@@ -114,6 +121,9 @@ func (t *Table) restart() {
 	t.pages, t.touched, t.idle, t.vacant = t.pages[:0], t.touched[:0], t.idle[:0], t.vacant[:0]
 	t.next, t.guess, t.last, t.shown = 0, 0, 0, 0
 	t.over, t.tick = overflow{}, tick{}
+	if t.journal != nil {
+		t.journal = newJournal()
+	}
 }
 
 func (t *Table) begin(s *conn.Sample) {
@@ -128,6 +138,9 @@ func (t *Table) begin(s *conn.Sample) {
 	k.elapsed = uint64(k.now - k.before)
 	k.started = true
 	k.held = t.pool.held()
+	if t.journal != nil {
+		t.journal.begin(s.Transitions != nil)
+	}
 }
 
 // account fills what a snapshot says of the tick itself.
@@ -135,6 +148,11 @@ func (t *Table) account(s *conn.Sample) {
 	before := t.tick.head.Loss
 	loss := s.Loss
 	loss.RowsFull += t.over.count
+	var events []event
+	if t.journal != nil {
+		events = t.journal.events
+		loss.TransitionsFull += t.journal.lost
+	}
 	t.tick.head = Snapshot{
 		Time:    s.Time,
 		Mono:    s.Mono,
@@ -145,5 +163,6 @@ func (t *Table) account(s *conn.Sample) {
 		Loss:    loss,
 		Lost:    lostSince(before, loss),
 		Totals:  t.over.merge(s.Totals),
+		events:  events,
 	}
 }

@@ -46,6 +46,7 @@ type seen struct {
 	last     map[conn.ID]table.Row // as each row was when it last appeared
 	live     map[conn.ID]table.Row // of the newest tick, closing ones included
 	closed   []table.Row           // every row that ended, in order
+	events   []table.Row           // of every tick, of a source that was asked for transitions
 	followed map[conn.ID][]verdict // of each tick, for those that follow names
 	dns      int                   // DNS messages
 	loss     conn.Loss
@@ -134,7 +135,7 @@ func watchSource(t testing.TB, source conn.Source, cfg conn.Config, c enrich.Con
 }
 
 func (w *watcher) run(ctx context.Context, source conn.Source, cfg conn.Config, c enrich.Config) {
-	owners, remotes, rows := enrich.New(c), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout})
+	owners, remotes, rows := enrich.New(c), names.New(names.Config{}), table.New(table.Config{UDPTimeout: cfg.UDPTimeout, Events: cfg.Transitions})
 	defer owners.Close()
 	for sample, err := range source(ctx) {
 		if err != nil {
@@ -179,6 +180,9 @@ func (s *seen) take(snap *table.Snapshot) {
 		}
 	}
 	maps.Copy(s.last, s.live)
+	for _, r := range snap.Events(nil, nil, 0) {
+		s.events = append(s.events, *r)
+	}
 	for id := range s.followed {
 		if r, ok := s.live[id]; ok {
 			s.followed[id] = append(s.followed[id], verdict{r.Limit, r.Share})
