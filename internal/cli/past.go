@@ -16,7 +16,7 @@ import (
 )
 
 // Bounds on what leads to a tick that was jumped to: the ticks before it are there for
-// histories, as many as are read at once.
+// histories, as many as are read at once. A row that stands still counts an eighth.
 const (
 	leadTicks = 60
 	leadRows  = 60_000
@@ -30,7 +30,6 @@ type rewinder struct {
 
 	rows  *table.Table // as of the last of shown; nil where the cursor is elsewhere
 	shown []time.Time  // of the ticks that rows has taken, the last leadTicks at least
-	moved int          // rows that moved in the last one
 	snap  *table.Snapshot
 	mu    sync.Mutex // held by a move
 }
@@ -70,27 +69,20 @@ func (w *rewinder) find(to time.Time, ticks int) (time.Time, error) {
 	if to.Before(w.from) {
 		to = w.from
 	}
-	if ticks == 0 {
-		t, err := w.cursor.Find(to)
-		if err == nil && w.late(t) {
-			return w.cursor.Find(w.to)
-		}
-		return t, err
-	}
-	err := w.cursor.Go(to, ignore)
-	if err == nil {
-		err = w.cursor.Step(ticks, ignore)
-	}
-	if ticks < 0 && (errors.Is(err, io.EOF) || err == nil && w.cursor.Time().Before(w.from)) {
-		err = w.cursor.Go(w.from, ignore)
-		if err == nil && !w.cursor.Time().Before(at) {
+	t, err := w.cursor.Find(to, ticks)
+	if ticks < 0 && (errors.Is(err, io.EOF) || err == nil && t.Before(w.from)) {
+		t, err = w.cursor.Find(w.from, 0)
+		if err == nil && !t.Before(at) {
 			err = io.EOF
 		}
 	}
-	if err == nil && w.late(w.cursor.Time()) {
-		err = io.EOF
+	if err == nil && w.late(t) {
+		if ticks != 0 {
+			return t, io.EOF
+		}
+		return w.cursor.Find(w.to, 0)
 	}
-	return w.cursor.Time(), err
+	return t, err
 }
 
 // at is the time of the tick shown; zero is none.
@@ -100,8 +92,6 @@ func (w *rewinder) at() time.Time {
 	}
 	return w.shown[len(w.shown)-1]
 }
-
-func ignore(*conn.Sample) {}
 
 func (w *rewinder) late(t time.Time) bool { return !w.to.IsZero() && t.After(w.to) }
 
@@ -129,7 +119,6 @@ func (w *rewinder) take(s *conn.Sample, show func(*table.Snapshot)) {
 		w.shown = append(w.shown[:0], w.shown[leadTicks:]...)
 	}
 	w.shown = append(w.shown, s.Time)
-	w.moved = len(s.Conns) + len(s.Closed)
 	w.rows.Apply(s)
 	w.snap = w.rows.Snapshot()
 	show(w.snap)
@@ -137,25 +126,22 @@ func (w *rewinder) take(s *conn.Sample, show func(*table.Snapshot)) {
 
 // lead shows the tick at t and some of those before it.
 func (w *rewinder) lead(t time.Time, show func(*table.Snapshot)) error {
-	n := len(w.shown)
-	if n < 2 {
-		if err := w.cursor.Go(t, func(s *conn.Sample) {
-			w.shown, w.moved = append(w.shown, s.Time), len(s.Conns)+len(s.Closed)
-		}); err != nil {
-			return err
-		}
-		n = len(w.shown)
+	live, named, err := w.cursor.Rows(t)
+	if err != nil {
+		return err
 	}
-	begin := t
-	if n >= 2 {
-		ticks := min(leadTicks, max(leadRows/max(w.moved, 1), 1))
-		begin = t.Add(-time.Duration(ticks) * min(w.shown[n-1].Sub(w.shown[n-2]), time.Minute))
+	begin, err := w.cursor.Find(t, -min(leadTicks, max(leadRows/(named+live/8+1), 1)))
+	if errors.Is(err, io.EOF) {
+		begin, err = w.from, nil
+	}
+	if err != nil {
+		return err
 	}
 	if begin.Before(w.from) {
 		begin = w.from
 	}
 	w.rows, w.shown = w.table(), w.shown[:0]
-	err := w.cursor.Go(begin, func(s *conn.Sample) { w.take(s, show) })
+	err = w.cursor.Go(begin, func(s *conn.Sample) { w.take(s, show) })
 	for err == nil && w.at().Before(t) {
 		err = w.forth(1, show)
 	}

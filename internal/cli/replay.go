@@ -126,7 +126,7 @@ func (p *plan) replayLines(ctx context.Context, r *record.Reader, times spanTime
 	if !times.at.IsZero() {
 		c := r.Cursor()
 		defer c.Close()
-		at, err := c.Find(times.at)
+		at, err := c.Find(times.at, 0)
 		if err != nil {
 			return outcome(err)
 		}

@@ -41,6 +41,7 @@ type Cursor struct {
 
 	valid bool   // the decoder knows all before tick next
 	next  uint64 // number of the tick
+	until place  // nobody wants the rows of ticks before
 
 	given   bool // a sample was given since the last jump
 	session string
@@ -144,6 +145,7 @@ func (c *Cursor) read() (*conn.Sample, error) {
 			}
 			continue
 		}
+		c.dec.skim = place{c.n, c.pos - 1}.before(c.until)
 		s, err := c.dec.Tick(b)
 		if err != nil {
 			c.broken()
@@ -199,42 +201,53 @@ func (c *Cursor) Go(t time.Time, apply func(*conn.Sample)) error {
 	return c.show(p, apply)
 }
 
-// Find returns the time of the tick that Go would go to, and moves nowhere that counts:
-// the next sample is a whole.
-func (c *Cursor) Find(t time.Time) (time.Time, error) {
+// Find returns the time of the tick that comes n after the one that Go would go to, or
+// before it if n is negative; io.EOF is that there is none. It decodes nothing and moves
+// nowhere that counts: the next sample is a whole.
+func (c *Cursor) Find(t time.Time, n int) (time.Time, error) {
 	p, err := c.find(t.UnixNano())
+	for ; err == nil && n < 0; n++ {
+		p, err = c.prior(p)
+	}
+	for ; err == nil && n > 0; n-- {
+		p, err = c.following(p)
+	}
+	c.given, c.valid = false, false
 	if err != nil {
 		return time.Time{}, err
 	}
-	c.given, c.valid = false, false
+	if err := c.load(p.tape); err != nil {
+		return time.Time{}, err
+	}
 	return time.Unix(0, c.tape.marks[p.pos].time).UTC(), nil
 }
 
-// Step moves n ticks forth, or back if n is negative, and gives apply what Go does; the
-// samples that forth leads over, too. The error is io.EOF where there is no such tick.
-func (c *Cursor) Step(n int, apply func(*conn.Sample)) error {
-	if n >= 0 {
-		for range n {
-			s, err := c.Next()
-			if err != nil {
-				return err
+// What a row of a tick and of a key frame take, roughly.
+const (
+	tickRowBytes = 10
+	keyRowBytes  = 30
+)
+
+// Rows guesses, by the sizes of blocks, how many connections there are at the tick that
+// Go would go to, and how many of them that tick names.
+func (c *Cursor) Rows(t time.Time) (live, named int, err error) {
+	p, err := c.find(t.UnixNano())
+	if err != nil {
+		return 0, 0, err
+	}
+	marks := c.tape.marks
+	for i := p.pos; i >= 0; i-- {
+		switch m := &marks[i]; {
+		case m.kind == KindTick && m.seq == marks[p.pos].seq:
+			named += m.length / tickRowBytes
+		case m.kind == KindKey:
+			live += m.length / keyRowBytes
+			if m.first {
+				return live, named, nil
 			}
-			apply(s)
 		}
-		return nil
 	}
-	if !c.given {
-		return io.EOF
-	}
-	p := c.here
-	for range -n {
-		before, err := c.prior(p)
-		if err != nil {
-			return err
-		}
-		p = before
-	}
-	return c.show(p, apply)
+	return live, named, nil
 }
 
 // show gives apply the tick at p and the one before.
@@ -267,6 +280,11 @@ func (c *Cursor) reach(p place) (*conn.Sample, error) {
 		c.pos--
 	}
 	c.given, c.valid, c.why = false, false, ""
+	c.until = p
+	for c.until.pos > 0 && !c.tape.marks[c.until.pos].first {
+		c.until.pos--
+	}
+	defer func() { c.until = place{} }()
 	for {
 		s, err := c.read()
 		if err != nil {
@@ -316,6 +334,22 @@ func (c *Cursor) find(t int64) (place, error) {
 		}
 		if p.pos >= 0 {
 			return p, nil
+		}
+	}
+	return place{}, io.EOF
+}
+
+// following returns the tick after p, or io.EOF.
+func (c *Cursor) following(p place) (place, error) {
+	_, to := c.lib.tapes()
+	for n, i := p.tape, p.pos+1; n < to; n, i = n+1, 0 {
+		if c.load(n) != nil {
+			continue
+		}
+		for ; i < len(c.tape.marks); i++ {
+			if m := &c.tape.marks[i]; m.kind == KindTick && m.last {
+				return place{n, i}, nil
+			}
 		}
 	}
 	return place{}, io.EOF

@@ -111,6 +111,16 @@ type shown []*conn.Sample
 
 func (s *shown) add(x *conn.Sample) { *s = append(*s, clone(x)) }
 
+// next takes n samples more.
+func (s *shown) next(t *testing.T, c *Cursor, n int) {
+	t.Helper()
+	for range n {
+		x, err := c.Next()
+		must(t, err)
+		s.add(x)
+	}
+}
+
 func TestGo(t *testing.T) {
 	cfg := config(t)
 	cfg.MaxSize = 1 << 20
@@ -137,20 +147,36 @@ func TestGo(t *testing.T) {
 	}
 	for _, step := range []struct{ by, to int }{{1, 401}, {-1, 400}, {-3, 397}, {5, 402}, {-402, 0}, {1, 1}} {
 		var got shown
-		must(t, c.Step(step.by, got.add))
+		to, err := c.Find(c.Time(), step.by)
+		must(t, err)
+		must(t, c.Go(to, got.add))
 		if !c.Time().Equal(want[step.to].Time) {
 			t.Errorf("a step of %d went to %v, want %v", step.by, c.Time(), want[step.to].Time)
 		}
 	}
+	live, named, err := c.Rows(want[300].Time)
+	if got := len(r.whole(t, want[300].Time)); err != nil || live < got/3 || live > 3*got || named > 3*got {
+		t.Errorf("guessed that there are %d rows of which %d move, of %d: %v", live, named, got, err)
+	}
 	var got shown
 	must(t, c.Go(want[0].Time.Add(-time.Hour), got.add))
-	if err := c.Step(-1, got.add); !errors.Is(err, io.EOF) || len(got) != 1 {
+	if _, err := c.Find(c.Time(), -1); !errors.Is(err, io.EOF) || len(got) != 1 {
 		t.Errorf("a step before the first tick: %v and %d samples", err, len(got))
 	}
 	must(t, c.Go(want[599].Time.Add(time.Hour), got.add))
-	if err := c.Step(1, got.add); !errors.Is(err, io.EOF) {
+	if _, err := c.Find(c.Time(), 1); !errors.Is(err, io.EOF) {
 		t.Errorf("a step beyond the last tick: %v", err)
 	}
+}
+
+// whole is every connection at a time.
+func (r *Reader) whole(t *testing.T, at time.Time) []conn.Conn {
+	t.Helper()
+	for s, err := range r.Samples(at.Add(1), time.Time{})(t.Context()) {
+		must(t, err)
+		return s.Conns
+	}
+	return nil
 }
 
 // TestSessions has two recorders one after the other: the time between is a gap.

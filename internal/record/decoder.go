@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"tcptop/internal/conn"
@@ -26,9 +27,11 @@ type Decoder struct {
 	out       conn.Sample
 	seen      bool // the head of the tick at hand
 
+	set    uint32 // number of the set of connections at hand
+	skim   bool   // nobody wants the next sample's rows, only what is known after it
 	at     []uint32
 	fresh  []bool
-	words  [3][]uint32 // numbers of places, processes and remotes
+	rows   []*entry
 	values []uint64
 }
 
@@ -52,8 +55,11 @@ func NewDecoder(h *Header) (*Decoder, error) {
 // forget makes the decoder as new.
 func (d *Decoder) forget() {
 	for _, p := range d.known.all {
-		if p != nil {
-			*p = [pageEntries]entry{}
+		if p == nil {
+			continue
+		}
+		for i := range p {
+			p[i].live = false
 		}
 	}
 	d.live, d.time, d.head = 0, 0, conn.Sample{}
@@ -92,7 +98,7 @@ func (d *Decoder) Tick(b Block) (*conn.Sample, error) {
 // Conns are all that is known.
 func (d *Decoder) Whole() *conn.Sample {
 	d.out.Reset = true
-	d.out.Conns, d.out.Gone = d.out.Conns[:0], d.out.Gone[:0]
+	d.out.Conns, d.out.Gone = slices.Grow(d.out.Conns[:0], d.live), d.out.Gone[:0]
 	for _, p := range d.known.all {
 		if p == nil {
 			continue
@@ -148,7 +154,6 @@ func (d *Decoder) part(b Block) error {
 
 func (d *Decoder) grow(n int) {
 	if len(d.values) < n {
-		d.values, d.at, d.fresh = make([]uint64, n), make([]uint32, n), make([]bool, n)
-		d.words = [3][]uint32{make([]uint32, n), make([]uint32, n), make([]uint32, n)}
+		d.values, d.at, d.fresh, d.rows = make([]uint64, n), make([]uint32, n), make([]bool, n), make([]*entry, n)
 	}
 }

@@ -1,12 +1,8 @@
 package record
 
-import (
-	"slices"
+import "tcptop/internal/conn"
 
-	"tcptop/internal/conn"
-)
-
-// connSet reads what Encoder.open wrote and remembers it, or forgets what ended.
+// connSet reads what Encoder.connSet wrote into what is known, and forgets what ended.
 func (d *Decoder) connSet(set byte, n int) {
 	d.places.read(d.r)
 	d.processes.read(d.r)
@@ -19,38 +15,35 @@ func (d *Decoder) connSet(set byte, n int) {
 	if id == columnSlot {
 		id = d.r.column(v)
 	}
-	rows := d.rows(set, n)
-	for i := range rows {
-		if x := d.known.at(d.at[i]); !d.fresh[i] {
-			rows[i] = x.Conn
-		} else {
-			rows[i] = conn.Conn{}
+	rows := d.rows[:n]
+	for which := range 3 {
+		if id != columnPlace+which {
+			continue // new rows have none, others what they had
 		}
+		if !d.texts(which, rows, v) {
+			return
+		}
+		id = d.r.column(v)
 	}
-	id = d.texts(id, v, rows)
-	done := columnMembers
-	for ; id != 0; id = d.r.column(v) {
+	for done := columnMembers; id != 0; id = d.r.column(v) {
 		if id < done || id-columnMembers >= len(d.conns) {
 			d.r.fail("column %d", id)
 			return
 		}
-		for ; done < id; done++ { // new rows are as the one before
-			d.add(rows, done, nil)
-		}
 		d.add(rows, id, v)
 		done = id + 1
-	}
-	for ; done < columnMembers+len(d.conns); done++ {
-		d.add(rows, done, nil)
 	}
 	if d.r.err == nil {
 		d.remember(set, rows)
 	}
 }
 
-// slots turns the first column, if it is there, into slots and says which are new.
+// slots turns the first column, if it is there, into slots and finds what is known in
+// each. A row that comes twice has an entry of its own the second time: both differ from
+// what was known before the set.
 func (d *Decoder) slots(v []uint64, there bool) bool {
 	slot := int64(-1)
+	d.set++
 	for i := range v {
 		slot++
 		if there {
@@ -60,112 +53,92 @@ func (d *Decoder) slots(v []uint64, there bool) bool {
 			d.r.fail("slot %d", slot)
 			return false
 		}
-		d.at[i], d.fresh[i] = uint32(slot), !d.known.at(uint32(slot)).live
+		x := d.known.make(uint32(slot))
+		d.at[i], d.fresh[i] = uint32(slot), !x.live
+		if x.set == d.set {
+			again := *x
+			x = &again
+		}
+		if x.set = d.set; d.fresh[i] {
+			x.Conn, x.texts = conn.Conn{}, [3]uint32{}
+		}
+		d.rows[i] = x
 	}
 	return true
 }
 
-// rows is where the rows of a set go.
-func (d *Decoder) rows(set byte, n int) []conn.Conn {
-	if set == setClosed {
-		start := len(d.out.Closed)
-		d.out.Closed = slices.Grow(d.out.Closed, n)[:start+n]
-		return d.out.Closed[start:]
-	}
-	start := len(d.out.Conns)
-	if set == setKey {
-		start = 0 // only remembered
-	}
-	d.out.Conns = slices.Grow(d.out.Conns[:start], n)[:start+n]
-	return d.out.Conns[start:]
-}
-
-// texts reads the columns of the dictionaries' numbers, which begin with id, and
-// returns the next column's id.
-func (d *Decoder) texts(id int, v []uint64, rows []conn.Conn) int {
-	for which := range d.words {
-		has := id == columnPlace+which
-		before := uint32(0)
-		for i := range rows {
-			was := before
-			if !d.fresh[i] {
-				was = d.known.at(d.at[i]).number(which)
-			}
-			if has {
-				was += uint32(v[i])
-			}
-			if d.fresh[i] {
-				before = was
-			}
-			d.words[which][i] = was
-			ok := false
-			switch which {
-			case 0:
-				rows[i].Place, ok = d.places.at(was)
-			case 1:
-				rows[i].Process, ok = d.processes.at(was)
-			default:
-				rows[i].Remote, ok = d.remotes.at(was)
-			}
-			if !ok {
-				d.r.fail("text %d", was)
-				return 0
-			}
+// texts adds v to the numbers of what rows point to.
+func (d *Decoder) texts(which int, rows []*entry, v []uint64) bool {
+	before := uint32(0)
+	for i, x := range rows {
+		switch {
+		case d.fresh[i]:
+			before += uint32(v[i])
+			x.texts[which] = before
+		case v[i] == 0:
+			continue
+		default:
+			x.texts[which] += uint32(v[i])
 		}
-		if has {
-			id = d.r.column(v)
+		ok := false
+		switch is := x.texts[which]; which {
+		case 0:
+			x.Place, ok = d.places.at(is)
+		case 1:
+			x.Process, ok = d.processes.at(is)
+		default:
+			x.Remote, ok = d.remotes.at(is)
+		}
+		if !ok {
+			d.r.fail("text %d", x.texts[which])
+			return false
 		}
 	}
-	return id
+	return true
 }
 
-func (x *entry) number(which int) uint32 {
-	switch which {
-	case 0:
-		return x.place
-	case 1:
-		return x.process
-	}
-	return x.remote
-}
-
-// add adds column id's numbers v to rows; nil is none, which still makes a new row
-// as the new one before it.
-func (d *Decoder) add(rows []conn.Conn, id int, v []uint64) {
+// add adds column id's numbers v to rows; a new row's to those of the new one before.
+func (d *Decoder) add(rows []*entry, id int, v []uint64) {
 	m := &d.conns[id-columnMembers]
 	if m.set == nil {
 		return
 	}
 	before := uint64(0)
-	for i := range rows {
+	for i, x := range rows {
 		switch {
 		case d.fresh[i]:
-			if v != nil {
-				before += v[i]
+			if before += v[i]; before != 0 {
+				m.set(&x.Conn, before)
 			}
-			if before != 0 {
-				m.set(&rows[i], before)
-			}
-		case v != nil && v[i] != 0:
-			m.set(&rows[i], m.get(&rows[i])+v[i])
+		case v[i] != 0:
+			m.set(&x.Conn, m.get(&x.Conn)+v[i])
 		}
 	}
 }
 
-func (d *Decoder) remember(set byte, rows []conn.Conn) {
-	for i := range rows {
-		if set == setClosed {
-			if x := d.known.at(d.at[i]); x.live {
-				*x = entry{}
-				d.live--
-			}
-			continue
+// remember makes rows those of the sample at hand, unless nobody wants it, and what is
+// known.
+func (d *Decoder) remember(set byte, rows []*entry) {
+	for i, row := range rows {
+		switch {
+		case set == setKey || d.skim:
+		case set == setClosed:
+			d.out.Closed = append(d.out.Closed, row.Conn)
+		default:
+			d.out.Conns = append(d.out.Conns, row.Conn)
 		}
-		x := d.known.make(d.at[i])
-		if !x.live {
+		x := d.known.at(d.at[i])
+		if x != row {
+			x.Conn, x.texts = row.Conn, row.texts
+		}
+		switch {
+		case set != setClosed && !x.live:
+			x.live = true
 			d.live++
+		case set == setClosed && x.live:
+			x.live = false
+			d.live--
 		}
-		*x = entry{Conn: rows[i], place: d.words[0][i], process: d.words[1][i], remote: d.words[2][i], live: true}
 	}
 }
 
@@ -228,7 +201,7 @@ func (d *Decoder) goneSlots(ids []conn.ID, v []uint64) {
 		}
 		x := d.known.at(uint32(slot - 1))
 		ids[i] = x.ID
-		*x = entry{}
+		x.live = false
 		d.live--
 	}
 }

@@ -32,14 +32,14 @@ func TestHistory(t *testing.T) {
 	var got shown
 	must(t, c.Go(want[150].Time, got.add))
 	follows(t, want, 149, got)
-	must(t, c.Step(49, got.add))
-	if err := c.Step(1, got.add); !errors.Is(err, io.EOF) {
+	got.next(t, c, 49)
+	if _, err := c.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("beyond the newest: %v", err)
 	}
 	for range 100 {
 		add()
 	}
-	must(t, c.Step(100, got.add))
+	got.next(t, c, 100)
 	follows(t, want, 149, got)
 	if first, last := h.Bounds(); !first.Equal(want[0].Time) || !last.Equal(want[299].Time) {
 		t.Errorf("bounds %v and %v", first, last)
@@ -84,8 +84,9 @@ func TestHistoryWhileItGrows(t *testing.T) {
 		if err := c.Go(at, func(*conn.Sample) {}); err != nil && !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
-		_ = c.Step(1, func(*conn.Sample) {})
-		_ = c.Step(-1, func(*conn.Sample) {})
+		_, _ = c.Next()
+		_, _ = c.Find(c.Time(), -1)
+		_, _ = c.Find(at, 1)
 	}
 	group.Wait()
 }

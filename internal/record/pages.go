@@ -5,8 +5,9 @@ import "tcptop/internal/conn"
 // entry is what a Decoder knows of one connection.
 type entry struct {
 	conn.Conn
-	place, process, remote uint32 // numbers in the glossaries
-	live                   bool
+	texts [3]uint32 // numbers in the glossaries
+	set   uint32    // that named it last
+	live  bool
 }
 
 // pageEntries is how many connections are kept together: memory grows by a page,
