@@ -27,6 +27,7 @@ type rewinder struct {
 	cursor   *record.Cursor
 	from, to time.Time // where it begins and ends; zero is nowhere
 	table    func() *table.Table
+	refresh  func(to time.Time) bool // looks for ticks after the last that is known, where to is; nil where there are none
 
 	rows  *table.Table // as of the last of shown; nil where the cursor is elsewhere
 	shown []time.Time  // of the ticks that rows has taken, the last leadTicks at least
@@ -39,6 +40,17 @@ func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.snap = nil // it is the screen's
+	if !to.IsZero() && w.refresh != nil {
+		w.refresh(to)
+	}
+	err := w.lookAt(to, ticks, show)
+	if ticks > 0 && errors.Is(err, io.EOF) && w.refresh != nil && w.refresh(time.Time{}) {
+		return w.lookAt(to, ticks, show)
+	}
+	return err
+}
+
+func (w *rewinder) lookAt(to time.Time, ticks int, show func(*table.Snapshot)) error {
 	if to.IsZero() && ticks > 0 && w.rows != nil {
 		return w.forth(ticks, show)
 	}

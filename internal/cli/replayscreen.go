@@ -15,7 +15,11 @@ import (
 func (p *plan) replayScreen(ctx context.Context, r *record.Reader, times spanTimes) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &rewinder{cursor: r.Cursor(), from: times.from, to: times.to, table: func() *table.Table { return replayTable(r, false) }}
+	w := &rewinder{cursor: r.Cursor(), from: times.from, to: times.to, table: func() *table.Table { return replayTable(r, false) },
+		refresh: func(to time.Time) bool {
+			_, last := r.Bounds()
+			return (to.IsZero() || to.After(last)) && r.Refresh()
+		}}
 	defer w.close()
 	m := tui.New(p.replayConfig(ctx, r, w, times))
 	left := make(chan error, 1)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"io/fs"
 	"time"
 
 	"tcptop/internal/conn"
@@ -29,6 +30,8 @@ const (
 	GapDamaged = "damaged"
 	GapMissing = "missing"
 	GapStopped = "the recorder did not run"
+	GapAnew    = "the recorder began anew, what came and went meanwhile is not known"
+	GapRemoved = "removed since"
 )
 
 // Cursor moves over the ticks of a recording. It is for one goroutine.
@@ -93,7 +96,7 @@ func (c *Cursor) give(s *conn.Sample) *conn.Sample {
 	switch {
 	case !c.given:
 	case session != c.session:
-		g.What = cmp.Or(g.What, GapStopped)
+		g.What = cmp.Or(g.What, stopped(s.Time.Sub(c.Time()), c.tape.header.Interval))
 	case seq != c.seq+1:
 		g.Ticks, g.What = seq-c.seq-1, cmp.Or(g.What, GapMissing)
 	}
@@ -106,6 +109,15 @@ func (c *Cursor) give(s *conn.Sample) *conn.Sample {
 	c.given, c.session, c.seq, c.time, c.why = true, session, seq, s.Time.UnixNano(), ""
 	c.here = place{c.n, c.pos - 1}
 	return s
+}
+
+// stopped says what it was when a recorder gave no tick for so long. One that is started
+// again at once is in time for the next one.
+func stopped(gap, interval time.Duration) string {
+	if interval > 0 && gap >= 0 && gap < 2*interval {
+		return GapAnew
+	}
+	return GapStopped
 }
 
 // read decodes up to the next tick that can be.
@@ -167,7 +179,9 @@ func (c *Cursor) turn(n int) error {
 	for n = max(n, from); n < to; n++ {
 		t, err := c.lib.open(n)
 		if err != nil {
-			c.broken()
+			if c.broken(); errors.Is(err, fs.ErrNotExist) {
+				c.why = GapRemoved
+			}
 			continue
 		}
 		dec, err := NewDecoder(t.header)

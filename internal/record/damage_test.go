@@ -34,7 +34,7 @@ func regions(t *testing.T, path string) []mark {
 	info, err := f.Stat()
 	must(t, err)
 	var all []mark
-	for m := range frames(f, info.Size()) {
+	for m := range frames(f, 0, info.Size()) {
 		all = append(all, m)
 	}
 	return all

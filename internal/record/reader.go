@@ -22,10 +22,12 @@ const Suffix = ".tcptop"
 // ErrEmpty says that there is no tick in a recording.
 var ErrEmpty = errors.New("no tick was recorded")
 
-// Reader reads a recording: a directory of segments, or one of them.
+// Reader reads a recording: a directory of segments, or one of them. Any goroutine may
+// use it.
 type Reader struct {
+	dir      string     // "" of a single segment
+	mu       sync.Mutex // guards what follows
 	segments []*segment
-	mu       sync.Mutex
 	gaps     []Gap
 }
 
@@ -42,6 +44,9 @@ func Open(path string) (*Reader, error) {
 		}
 	}
 	r := &Reader{}
+	if info.IsDir() {
+		r.dir = path
+	}
 	var wrong error
 	for _, p := range paths {
 		s, err := look(p)
@@ -62,6 +67,33 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
+// Refresh looks for ticks that were recorded since, and reports whether there are any.
+func (r *Reader) Refresh() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	newest := r.segments[len(r.segments)-1]
+	found := false
+	if s, err := look(newest.path); err == nil && !newest.ended && s.last > newest.last {
+		r.segments[len(r.segments)-1], found = s, true
+	}
+	if r.dir == "" {
+		return found
+	}
+	paths, err := segmentPaths(r.dir)
+	if err != nil {
+		return found
+	}
+	for _, p := range paths {
+		if p <= newest.path {
+			continue
+		}
+		if s, err := look(p); err == nil && s.ticks { // else it is being made
+			r.segments, found = append(r.segments, s), true
+		}
+	}
+	return found
+}
+
 // segmentPaths lists the segments of a directory, the oldest first.
 func segmentPaths(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -79,10 +111,16 @@ func segmentPaths(dir string) ([]string, error) {
 }
 
 // Header is what the newest segment says of itself.
-func (r *Reader) Header() *Header { return r.segments[len(r.segments)-1].header }
+func (r *Reader) Header() *Header {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.segments[len(r.segments)-1].header
+}
 
 // Bounds are the times of the first tick and the last.
 func (r *Reader) Bounds() (first, last time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	from, to := r.segments[0].first, r.segments[0].last
 	for _, s := range r.segments {
 		from, to = min(from, s.first), max(to, s.last)
@@ -104,9 +142,24 @@ func (r *Reader) Cursor() *Cursor { return newCursor(r) }
 // Close is there for symmetry: only cursors hold files.
 func (r *Reader) Close() error { return nil }
 
-func (r *Reader) tapes() (from, to int)            { return 0, len(r.segments) }
-func (r *Reader) bounds(n int) (first, last int64) { return r.segments[n].first, r.segments[n].last }
-func (r *Reader) open(n int) (*tape, error)        { return r.segments[n].open() }
+func (r *Reader) segment(n int) *segment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.segments[n]
+}
+
+func (r *Reader) tapes() (from, to int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return 0, len(r.segments)
+}
+
+func (r *Reader) bounds(n int) (first, last int64) {
+	s := r.segment(n)
+	return s.first, s.last
+}
+
+func (r *Reader) open(n int) (*tape, error) { return r.segment(n).open() }
 
 func (r *Reader) lost(g Gap) {
 	r.mu.Lock()

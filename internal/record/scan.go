@@ -15,7 +15,7 @@ const window = 64 << 10
 // no frame it leaves a hole and goes on with the next one.
 func scan(f io.ReaderAt, size int64) []mark {
 	var marks []mark
-	for m := range frames(f, size) {
+	for m := range frames(f, 0, size) {
 		switch m.kind {
 		case 0, KindKey, KindTick:
 			marks = append(marks, m)
@@ -24,11 +24,11 @@ func scan(f io.ReaderAt, size int64) []mark {
 	return marks
 }
 
-// frames yields the frames of a file, and holes.
-func frames(f io.ReaderAt, size int64) iter.Seq[mark] {
+// frames yields the frames of a file from a place on, and holes.
+func frames(f io.ReaderAt, at, size int64) iter.Seq[mark] {
 	return func(yield func(mark) bool) {
 		var head [frameHead]byte
-		for at := int64(0); at < size; {
+		for at < size {
 			n, err := f.ReadAt(head[:], at)
 			if err != nil && !errors.Is(err, io.EOF) {
 				n = 0

@@ -57,7 +57,7 @@ func look(path string) (*segment, error) {
 // readHeader reads the header, or its copy where it is damaged.
 func (s *segment) readHeader(f io.ReaderAt, size int64) (mark, error) {
 	err := damaged("no header")
-	for m := range frames(f, size) {
+	for m := range frames(f, 0, size) {
 		if m.kind == 0 {
 			continue
 		}
@@ -117,11 +117,49 @@ func (s *segment) open() (*tape, error) {
 		return nil, err
 	}
 	buf := new([]byte)
-	return &tape{
+	t := &tape{
 		header: s.header, marks: readMarks(f, size),
 		load:  func(m *mark) (Block, error) { return readBlock(f, m, buf) },
 		close: func() { _ = f.Close() },
-	}, nil
+	}
+	if !s.ended {
+		t.marks = untorn(f, t.marks)
+		t.more = func() []mark { return grown(f, t.marks) }
+	}
+	return t, nil
+}
+
+// untorn leaves out a last frame that is not all there, which may be in the making.
+func untorn(f io.ReaderAt, marks []mark) []mark {
+	n := len(marks) - 1
+	if n < 0 || marks[n].kind != 0 {
+		return marks
+	}
+	var head [frameHead]byte
+	if got, _ := f.ReadAt(head[:], marks[n].offset); got == frameHead {
+		if _, ok := parseHead(head[:], marks[n].offset); !ok {
+			return marks
+		}
+	}
+	return marks[:n]
+}
+
+// grown appends to the marks of a segment those of the whole frames that came since.
+func grown(f *os.File, marks []mark) []mark {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || len(marks) == 0 || marks[len(marks)-1].kind == 0 {
+		return marks
+	}
+	last := marks[len(marks)-1]
+	for m := range frames(f, last.offset+frameHead+int64(last.length), size) {
+		if m.kind == 0 {
+			break
+		}
+		if m.kind == KindKey || m.kind == KindTick {
+			marks = append(marks, m)
+		}
+	}
+	return marks
 }
 
 // readMarks reads the index, or looks for frames where there is none.

@@ -144,7 +144,9 @@ func (m *Model) showPast(a arrivedMsg) {
 		p.tally.add(d)
 	}
 	if p.on && jumped && a.to.IsZero() && a.ticks > 0 {
-		m.say(warning, "nothing was recorded in the "+duration(a.at.Time.Sub(m.shown.Time))+" before this tick")
+		if gap := a.at.Time.Sub(m.shown.Time); gap >= 2*m.cfg.Interval {
+			m.say(warning, "nothing was recorded in the "+duration(gap)+" before this tick")
+		}
 	}
 	if !p.on {
 		p.pins = slices.Clone(m.pins)
