@@ -227,7 +227,7 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 		bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
 		return 0;
 	}
-	own_tgid = bpf_get_current_pid_tgid() >> 32;
+	own_tid = (__u32)bpf_get_current_pid_tgid();
 	if (sk->sk_protocol == IPPROTO_TCP) {
 		cookie = bpf_get_socket_cookie(sk);
 		slot = find_slot(cookie);

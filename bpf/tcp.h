@@ -6,7 +6,7 @@ const volatile __u32 cfg_slots;      /* slots in the table */
 const volatile __u32 cfg_index_mask; /* buckets of the index, less one */
 
 volatile __u16 owners_pass; /* the number of the pass over open files that runs now; 0 is none */
-volatile __u32 own_tgid;    /* who runs it */
+volatile __u32 own_tid;     /* the thread that runs it */
 
 void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
@@ -120,7 +120,7 @@ static __always_inline bool owns(const struct conn *c, struct task_struct *t)
  * Makes current the owner of a slot, whose socket is of_kernel or not. Its threads are
  * the process, those that the kernel made for it too (io_uring's). A kernel thread only
  * puts away what processes have left (delayed_fput, io_ring_exit_work, unix_gc) and
- * tells nothing of them. Nor do we, for whom a pass holds one file after the other.
+ * tells nothing of them. Nor does the thread in which a pass holds one file after the other.
  */
 __noinline int own_slot(__u32 slot, __u8 source, bool kernel)
 {
@@ -134,7 +134,7 @@ __noinline int own_slot(__u32 slot, __u8 source, bool kernel)
 		c->owner_source = source;
 		return 0;
 	}
-	if ((t->flags & PF_KTHREAD) || (owners_pass && (__u32)t->tgid == own_tgid))
+	if ((t->flags & PF_KTHREAD) || (owners_pass && (__u32)bpf_get_current_pid_tgid() == own_tid))
 		return 0;
 	if (owns(c, t)) /* and may have run another program since */
 		source = c->owner_source;

@@ -308,7 +308,7 @@ const (
 	tcptopVarHoldersOf          = "holders_of"
 	tcptopVarListUdp            = "list_udp"
 	tcptopVarListUdpSocks       = "list_udp_socks"
-	tcptopVarOwnTgid            = "own_tgid"
+	tcptopVarOwnTid             = "own_tid"
 	tcptopVarOwnersLetGo        = "owners_let_go"
 	tcptopVarOwnersPass         = "owners_pass"
 	tcptopVarTtCc               = "tt_cc"
@@ -436,7 +436,7 @@ type tcptopVariableSpecs struct {
 	HoldersOf          *ebpf.VariableSpec `ebpf:"holders_of"`
 	ListUdp            *ebpf.VariableSpec `ebpf:"list_udp"`
 	ListUdpSocks       *ebpf.VariableSpec `ebpf:"list_udp_socks"`
-	OwnTgid            *ebpf.VariableSpec `ebpf:"own_tgid"`
+	OwnTid             *ebpf.VariableSpec `ebpf:"own_tid"`
 	OwnersLetGo        *ebpf.VariableSpec `ebpf:"owners_let_go"`
 	OwnersPass         *ebpf.VariableSpec `ebpf:"owners_pass"`
 	TtCc               *ebpf.VariableSpec `ebpf:"tt_cc"`
@@ -538,7 +538,7 @@ type tcptopVariables struct {
 	HoldersOf          *ebpf.Variable `ebpf:"holders_of"`
 	ListUdp            *ebpf.Variable `ebpf:"list_udp"`
 	ListUdpSocks       *ebpf.Variable `ebpf:"list_udp_socks"`
-	OwnTgid            *ebpf.Variable `ebpf:"own_tgid"`
+	OwnTid             *ebpf.Variable `ebpf:"own_tid"`
 	OwnersLetGo        *ebpf.Variable `ebpf:"owners_let_go"`
 	OwnersPass         *ebpf.Variable `ebpf:"owners_pass"`
 	TtCc               *ebpf.Variable `ebpf:"tt_cc"`

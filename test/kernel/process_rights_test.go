@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -113,13 +114,17 @@ func TestRightsEnough(t *testing.T) {
 	}
 	t.Logf("stderr: %s", &c.stderr)
 	for line := range strings.Lines(c.stderr.String()) {
-		if !strings.HasPrefix(line, "tcptop: not measured here: ") {
+		if !strings.HasPrefix(line, "tcptop: not measured here: ") && !leftOut.MatchString(line) {
 			t.Errorf("stderr: %s", line)
 		}
 	}
 	tcp.Finish()
 	udp.Finish()
 }
+
+// leftOut is what it says where the kernel preempts hooks, as 7.3 does, and then runs
+// them for nobody else.
+var leftOut = regexp.MustCompile(`^tcptop: lost (in this tick|since start): \d+ events \(the kernel ran no hook for them\)\n$`)
 
 // TestNoStdin starts it without a standard input.
 func TestNoStdin(t *testing.T) {

@@ -212,7 +212,9 @@ func (w *watcher) until(limit time.Duration, cond func(*seen) error) {
 			}
 			return
 		case <-end.C:
-			w.t.Fatalf("not within %v: %v", limit, err)
+			var lost conn.Loss
+			_ = w.look(func(s *seen) error { lost = s.loss; return nil })
+			w.t.Fatalf("not within %v: %v\nlost: %+v", limit, err, lost)
 		}
 	}
 }
