@@ -104,7 +104,8 @@ struct conn {
 	__u32 connect_us; /* how long our connect took, or how long an accepted one waited; 0 is not known */
 	__u32 chrono[3];  /* jiffies merely busy, limited by the peer's window, by our send buffer, up to now */
 	__u32 netns, uid;
-	__u32 ifindex, tgid;
+	__u32 ifindex; /* the device that it is bound to, else the one that its packets come by; 0 is not known */
+	__u32 tgid;
 	__u32 pid_start; /* group leader's start since boot in 1/100 s */
 	__u16 gen;       /* connections of this socket before this one */
 	__u8 bits, err;  /* err: sk_err when it closed, an errno below 134 */
@@ -123,7 +124,7 @@ struct conn {
 /* With the pass in which a connection got the owner that it has. */
 #define PASS_TAKEN 0x8000
 
-/* A process that holds a socket and is not its owner. For a UDP socket, slot is NO_SLOT and tgid 0. */
+/* A process that holds a socket and is not its owner; of a UDP socket, whose slot is NO_SLOT, any. */
 #define NO_SLOT 0xffffffffu
 struct holder {
 	__u64 cookie;

@@ -59,8 +59,8 @@ __noinline long await_flow(__u64 key)
 	return w.slot;
 }
 
-/* Makes current the owner of a flow. */
-__noinline int own_flow(__u32 slot, __u8 source)
+/* Makes current the owner of a flow, but for one of the kernel's own sockets. */
+__noinline int own_flow(__u32 slot, __u8 source, bool kernel)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct task_struct *leader = t->group_leader;
@@ -69,11 +69,11 @@ __noinline int own_flow(__u32 slot, __u8 source)
 	if (!f)
 		return -1;
 	f->owner_source = source;
-	bpf_probe_read_kernel(f->comm, sizeof(f->comm), leader->comm);
-	if (t->flags & PF_KTHREAD) {
+	if (kernel || (t->flags & PF_KTHREAD)) {
 		f->kernel = 1;
 		return 0;
 	}
+	bpf_probe_read_kernel(f->comm, sizeof(f->comm), leader->comm);
 	f->pid_start = leader->start_boottime / 10000000;
 	f->tgid = t->tgid;
 	return 0;
@@ -155,7 +155,7 @@ static __always_inline struct flow *flow_of(struct sock *sk, __u64 cookie, const
 		return NULL;
 	f = flow_at(slot);
 	if (f && f->owner_source == OWNER_NONE)
-		own_flow(slot, source);
+		own_flow(slot, source, BPF_CORE_READ_BITFIELD(sk, sk_kern_sock));
 	return f;
 }
 

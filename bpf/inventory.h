@@ -2,7 +2,7 @@
 /* What was there before tcptop, and whose it is. */
 #pragma once
 
-volatile bool list_udp;      /* the owners' pass also lists the cookies of UDP sockets */
+volatile bool list_udp;      /* the owners' pass also lists who holds UDP sockets */
 volatile bool owners_let_go; /* this pass repeats one: who was not seen then no longer holds what was theirs */
 volatile __u64 holders_of;   /* the cookie of the socket that tt_holders lists for */
 
@@ -219,12 +219,13 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 	sk = sock_of(f);
 	if (!sk)
 		return 0;
-	if (sk->sk_protocol == IPPROTO_UDP && list_udp_socks)
-		note_udp(sk, bpf_get_socket_cookie(sk), t);
-	if (sk->sk_protocol == IPPROTO_UDP && list_udp) {
-		struct holder h = {.cookie = bpf_get_socket_cookie(sk), .slot = NO_SLOT};
+	if (sk->sk_protocol == IPPROTO_UDP) {
+		struct holder h = {.cookie = bpf_get_socket_cookie(sk), .slot = NO_SLOT, .tgid = t->tgid};
 
-		bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
+		if (list_udp_socks)
+			note_udp(sk, h.cookie, t);
+		if (list_udp)
+			bpf_seq_write(ctx->meta->seq, &h, sizeof(h));
 		return 0;
 	}
 	own_tid = (__u32)bpf_get_current_pid_tgid();

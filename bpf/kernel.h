@@ -218,6 +218,7 @@ struct sock {
 	} sk_backlog;
 	int sk_rcvbuf;
 	struct sk_buff_head sk_receive_queue;
+	int sk_rx_dst_ifindex; /* 5.17 */
 	refcount_t sk_wmem_alloc;
 	int sk_err;
 	struct socket *sk_socket;

@@ -277,6 +277,8 @@ static __always_inline void copy_limits(struct conn *c, struct tcp_sock *tp, str
 static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
 {
 	c->stamp_us = tp->tcp_mstamp;
+	if (!sk->__sk_common.skc_bound_dev_if)
+		c->ifindex = sk->sk_rx_dst_ifindex;
 	c->bytes_sent = tp->bytes_sent;
 	c->bytes_retrans = tp->bytes_retrans;
 	c->bytes_received = tp->bytes_received - fin_received(sk);

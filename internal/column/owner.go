@@ -26,7 +26,7 @@ func ownerFields() []Column {
 			Help: "Name of the socket's user id.",
 			Text: text(user)},
 		{Name: "owners", Title: "OWNERS", Kind: Count, Width: 6,
-			Help: "How many processes held the socket open when last looked; missing for UDP and until a first look.",
+			Help: "How many processes held the socket open when last looked; missing until a first look, of a UDP flow for up to five seconds.",
 			Num:  num(conn.HasHolders, func(c *conn.Conn) int64 { return int64(c.Holders) })},
 		{Name: "owner_source", Title: "OWNERSRC", Kind: Text, Width: 8, Values: names(conn.OwnerConnect),
 			Help: "How the owner is known: seen at connect or listen, seen at work on the accepted connection, from the kernel's list of open files, from /proc.",

@@ -47,7 +47,7 @@ func (s *start) once(b *testing.B, n int) {
 	t := &ticker{table: table.New(table.Config{}), n: n}
 	s.load.time(func() { t.probe = open(b, n) })
 	var err error
-	s.owners.time(func() { err = t.probe.inv.runOwners(t.probe.slots, nil) })
+	s.owners.time(func() { err = t.probe.inv.runOwners(t.probe.slots) })
 	if err != nil {
 		b.Fatal(err)
 	}

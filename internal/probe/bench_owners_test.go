@@ -34,7 +34,7 @@ func benchOwners(b *testing.B, procs int) {
 	for b.Loop() {
 		wall.time(func() {
 			var spent int64
-			spent, err = costOf(func() error { return p.inv.runOwners(p.slots, nil) })
+			spent, err = costOf(func() error { return p.inv.runOwners(p.slots) })
 			cpu = append(cpu, time.Duration(spent))
 		})
 		if err != nil {

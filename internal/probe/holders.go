@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -26,6 +27,31 @@ const maxHeld = 1 << 18
 func (v *inventory) hold(h *tcptopHolder) {
 	if len(v.held) < maxHeld {
 		v.held = append(v.held, *h)
+	}
+}
+
+// udpHolders counts the processes that hold a UDP socket, by its cookie.
+type udpHolders map[uint64]udpHeld
+
+type udpHeld struct {
+	n    uint16
+	last uint32 // process; its files come one after the other
+}
+
+func (u udpHolders) add(h *tcptopHolder) {
+	if of := u[h.Cookie]; of.last != h.Tgid && of.n != math.MaxUint16 {
+		u[h.Cookie] = udpHeld{of.n + 1, h.Tgid}
+	}
+}
+
+// tell notes in rows how many hold their sockets. One that is younger than the pass is not known.
+func (u udpHolders) tell(rows []conn.Conn) {
+	for i := range rows {
+		c := &rows[i]
+		if of, known := u[c.ID.Cookie]; known {
+			c.Holders = of.n
+			c.Has |= conn.HasHolders
+		}
 	}
 }
 

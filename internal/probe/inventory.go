@@ -41,6 +41,7 @@ type inventory struct {
 	buf    []byte
 	pass   uint16         // number of the last pass over open files
 	held   []tcptopHolder // what it found that owners don't
+	udp    udpHolders     // who held UDP sockets then; nil where they are not measured
 
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
 	nextCheck           int64                // monotonic ns at which owners are looked over
@@ -91,21 +92,21 @@ func (v *inventory) checkDue(now int64) bool { return now >= v.nextCheck }
 
 // runOwners walks every process' files: sockets without an owner get one, unknown
 // sockets a slot, those that were given away the owner that they have now
-// (docs/owners.md). The cookies of UDP sockets go to udp, if that is not nil.
-func (v *inventory) runOwners(slots *slotTable, udp map[uint64]struct{}) error {
+// (docs/owners.md). Who holds UDP sockets is counted.
+func (v *inventory) runOwners(slots *slotTable) error {
 	if v.owners == nil {
 		v.nextOwners, v.nextCheck = math.MaxInt64, math.MaxInt64
 		return nil
 	}
 	v.pass = v.pass%(passTaken-1) + 1
 	cost, err := costOf(func() error {
-		err := v.walkFiles(udp, false)
+		err := v.walkFiles(false)
 		used, failed := slots.reach()
 		if failed != nil {
 			return failed
 		}
 		if err == nil && slots.gaveAway(v.held, v.pass) {
-			err = v.walkFiles(nil, true)
+			err = v.walkFiles(true)
 		}
 		slots.count(v.held, v.pass, used)
 		return err
@@ -117,17 +118,21 @@ func (v *inventory) runOwners(slots *slotTable, udp map[uint64]struct{}) error {
 }
 
 // walkFiles runs the pass, as its repetition where letGo.
-func (v *inventory) walkFiles(udp map[uint64]struct{}, letGo bool) error {
+func (v *inventory) walkFiles(letGo bool) error {
 	v.held = v.held[:0]
-	if err := v.tell(v.pass, udp != nil, letGo); err != nil {
+	udp := v.udp != nil && !letGo
+	if err := v.tell(v.pass, udp, letGo); err != nil {
 		return err
+	}
+	if udp {
+		clear(v.udp)
 	}
 	err := each(v.owners, "", v.buf, int(unsafe.Sizeof(tcptopHolder{})), func(rec []byte) {
 		switch h := (*tcptopHolder)(unsafe.Pointer(unsafe.SliceData(rec))); {
 		case h.Slot != noSlot:
 			v.hold(h)
-		case udp != nil:
-			udp[h.Cookie] = struct{}{}
+		case udp:
+			v.udp.add(h)
 		}
 	})
 	return errors.Join(err, v.tell(0, false, false))

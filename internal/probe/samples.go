@@ -53,11 +53,14 @@ func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 
 // first takes stock of what was there before the hooks.
 func (s *sampler) first() error {
-	var udp map[uint64]struct{}
 	if s.cfg.UDP {
-		udp = s.flows.older
+		s.inv.udp = udpHolders{}
 	}
-	return s.inv.runOwners(s.slots, udp)
+	err := s.inv.runOwners(s.slots)
+	for cookie := range s.inv.udp {
+		s.flows.older[cookie] = struct{}{}
+	}
+	return err
 }
 
 // takeInventory looks for what no hook tells, as often as its cost allows.
@@ -89,16 +92,19 @@ func (s *sampler) take() error {
 	}
 	s.out.Cgroups = s.ring.takeCgroups(s.out.Cgroups[:0])
 	if s.cfg.UDP {
+		if !s.cfg.TCP && s.inv.checkDue(mono) { // else it was done with TCP's
+			s.fault(ownersPass.what, s.inv.runOwners(s.slots))
+		}
+		from, fromClosed := len(s.out.Conns), len(s.out.Closed)
 		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
 		s.fault(ageFlows.what, s.flows.age(used))
 		var err error
 		s.out.Conns, s.out.Closed, err = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
 		s.fault(ageFlows.what, err)
-		if !s.cfg.TCP && s.inv.checkDue(mono) { // else it was done with TCP's
-			s.fault(ownersPass.what, s.inv.runOwners(s.slots, nil))
-		}
 		s.out.Conns, s.out.Closed, err = s.socks.take(s.out.Conns, s.out.Closed)
 		s.fault("datagrams that UDP sockets dropped", err)
+		s.inv.udp.tell(s.out.Conns[from:])
+		s.inv.udp.tell(s.out.Closed[fromClosed:])
 	}
 	var err error
 	s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take()
@@ -130,7 +136,7 @@ func (s *sampler) takeTCP(now int64) error {
 	spaces := s.listens.look(s.inv.spaces)
 	searched := s.inv.owners == nil // nobody will be found
 	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
-		s.fault(ownersPass.what, s.inv.runOwners(s.slots, nil))
+		s.fault(ownersPass.what, s.inv.runOwners(s.slots))
 		searched = true
 		s.rest = min(max(2*s.rest, s.Interval()), maxRest)
 		s.again = now + int64(s.rest)

@@ -34,7 +34,7 @@ func limits() []limit {
 			says:    "(tcptop: this kernel lacks|hint: ).*",
 			fails:   "TestContract/bpf|TestDiagLikeProbe|TestNoStdin",
 			lacks: "kfunc .*|tracepoint sock_(send|recv)_length|helper Fn(ForEachMapElem|GetCurrentTaskBtf|GetFunc(Arg|Ret)|Loop|SockFromFile)|map type TaskStorage|" +
-				"program type Syscall|tt_ingress: .*udp_sock.*|tt_[a-z_]+: .*\"(tcp|mptcp)_sock\".*",
+				"program type Syscall|tt_ingress: .*udp_sock.*|tt_[a-z_]+: .*\"(tcp|mptcp)_sock\".*|tt_(destroy_sock|inventory|set_state|sweep): .*\"sock\"\\[0:[0-9]+\\].*",
 			only: "Test(Contract|Diag.*|NoStdin)",
 		},
 		{

@@ -46,6 +46,12 @@ func modules() []string {
 	return []string{"tcp_diag", "udp_diag", "inet_diag", "unix_diag", "veth", "nf_tables", "nft_numgen", "nft_reject_inet"}
 }
 
+// later are modules that open sockets in every network namespace or need much else: the
+// test of the kernel's own sockets loads them.
+func later() []string { return []string{"vxlan", "rds_tcp", "cifs"} }
+
+func wanted() string { return strings.Join(modules(), " ") + "; " + strings.Join(later(), " ") }
+
 // fresh is how long an unpacked kernel is used before apt is asked for a newer one.
 const fresh = 7 * 24 * time.Hour
 
@@ -57,7 +63,7 @@ func (k *kernel) isFresh() bool {
 // hasModules reports whether those that were unpacked are those that are wanted now.
 func (k *kernel) hasModules() bool {
 	text, _ := os.ReadFile(filepath.Join(k.dir, "wanted"))
-	return string(text) == strings.Join(modules(), " ")
+	return string(text) == wanted()
 }
 
 func (k *kernel) release() string {
@@ -87,7 +93,7 @@ func (k *kernel) fetch(ctx context.Context, a *apt) error {
 		if err := os.RemoveAll(k.dir); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Join(k.dir, "modules"), 0o755); err != nil {
+		if err := os.MkdirAll(k.dir, 0o755); err != nil {
 			return err
 		}
 		if err := k.takeImage(ctx, root, release); err != nil {
@@ -96,7 +102,7 @@ func (k *kernel) fetch(ctx context.Context, a *apt) error {
 		if err := k.takeModules(ctx, root, release); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(k.dir, "wanted"), []byte(strings.Join(modules(), " ")), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(k.dir, "wanted"), []byte(wanted()), 0o644); err != nil {
 			return err
 		}
 		return os.WriteFile(stamp, []byte(release), 0o644)
@@ -135,29 +141,43 @@ func (k *kernel) takeModules(ctx context.Context, root, release string) error {
 	if _, err := command(ctx, "", "depmod", "-b", root, release); err != nil {
 		return err
 	}
+	first, err := k.takeSet(ctx, root, release, "modules", modules(), nil)
+	if err != nil {
+		return err
+	}
+	_, err = k.takeSet(ctx, root, release, "later", later(), first)
+	return err
+}
+
+// takeSet unpacks modules and what they need, but those at has, into a directory; it
+// returns where all of them are in root.
+func (k *kernel) takeSet(ctx context.Context, root, release, dir string, names, has []string) ([]string, error) {
 	var paths []string
-	for _, name := range modules() {
+	for _, name := range names {
 		out, err := command(ctx, "", "modprobe", "-d", root, "-S", release, "--show-depends", name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for line := range strings.Lines(out) {
-			if f := strings.Fields(line); f[0] == "insmod" && !slices.Contains(paths, f[1]) {
+			if f := strings.Fields(line); f[0] == "insmod" && !slices.Contains(paths, f[1]) && !slices.Contains(has, f[1]) {
 				paths = append(paths, f[1])
 			}
 		}
 	}
+	if err := os.MkdirAll(filepath.Join(k.dir, dir), 0o755); err != nil {
+		return nil, err
+	}
 	for i, path := range paths {
 		text, err := unpacked(ctx, path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		name := packed.ReplaceAllString(filepath.Base(path), ".ko")
-		if err := os.WriteFile(filepath.Join(k.dir, "modules", fmt.Sprintf("%02d-%s", i, name)), text, 0o644); err != nil {
-			return err
+		if err := os.WriteFile(filepath.Join(k.dir, dir, fmt.Sprintf("%02d-%s", i, name)), text, 0o644); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return paths, nil
 }
 
 func unpacked(ctx context.Context, path string) ([]byte, error) {

@@ -128,7 +128,7 @@ func testsJob(tests string) wire.Job {
 	return wire.Job{
 		Name:  "tests",
 		Argv:  []string{"/bin/kernel.test", "-test.v=test2json", "-test.paniconexit0", "-test.timeout=" + testsLimit.String(), "-test.run=" + tests},
-		Env:   []string{"TCPTOP_BIN=/bin/tcptop", "TCPTOP_LOAD=/bin/load", "TCPTOP_PATIENCE=5", "TCPTOP_SCALE=20"},
+		Env:   []string{"TCPTOP_BIN=/bin/tcptop", "TCPTOP_LOAD=/bin/load", "TCPTOP_PATIENCE=5", "TCPTOP_SCALE=20", "TCPTOP_MODULES=" + wire.Later},
 		Limit: testsLimit + time.Minute,
 	}
 }
@@ -169,6 +169,7 @@ func (m *matrix) pack(k kernel, jobs []wire.Job) (name string, err error) {
 	a := newInitramfs(f)
 	a.tree("", m.toolsDir(k.arch))
 	a.tree(strings.TrimPrefix(wire.Modules, "/"), filepath.Join(k.dir, "modules"))
+	a.tree(strings.TrimPrefix(wire.Later, "/"), filepath.Join(k.dir, "later"))
 	a.host("init", filepath.Join(m.buildDir(k.arch), "init"))
 	for _, name := range []string{"tcptop", "load", "kernel.test"} {
 		a.host("bin/"+name, filepath.Join(m.buildDir(k.arch), name))

@@ -9,6 +9,7 @@ import "time"
 const (
 	Jobs    = "/vm/jobs.json" // []Job
 	Modules = "/vm/modules"   // kernel modules, to be loaded in the order of their names
+	Later   = "/vm/later"     // those that a test loads itself, likewise
 )
 
 // Job is one program to run in the guest as root.
