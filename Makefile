@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm generate verify fmt lint bench fuzz recipes screenshot dist clean
+.PHONY: help build run test test-kernel test-vm generate verify fmt lint vuln bench fuzz recipes screenshot dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ generate: ## the BPF object and its Go bindings from bpf/ (needs clang-19)
 	@.ci/needs clang-19 llvm-19 libbpf-dev
 	go generate ./...
 
-verify: ## prove that generated files equal their source, and that go.mod and the formatting are in order
+verify: ## prove that generated files equal their source, and that the formatting is in order
 	@.ci/verify
 
 fmt: ## format Go and C in place
@@ -47,8 +47,13 @@ fmt: ## format Go and C in place
 	go run $(GOLANGCI) fmt
 	find bpf test -name '*.[ch]' -exec clang-format-19 -i {} +
 
-lint: ## golangci-lint (built on its first use, which takes a minute or two)
+lint: ## golangci-lint (built on its first use, which takes a minute or two), dead code, unused modules
 	go run $(GOLANGCI) run
+	cd packaging/image && go run $(GOLANGCI) run -c ../../.golangci.yml
+	@.ci/dead
+
+vuln: ## what is known to be vulnerable in the program's libraries and in Go, and is reached
+	@.ci/vuln
 
 bench: ## all benchmarks; BENCH=regexp COUNT=10
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...

@@ -93,10 +93,8 @@ func appendUnit(dst []byte, n uint64, unit string) []byte {
 	return append(dst, unit...)
 }
 
-// AppendMicros writes a duration in µs in 7 cells: " 153 µs", "1.20 ms",
+// appendMicros writes a duration in µs in 7 cells: " 153 µs", "1.20 ms",
 // "12.3 s", then as AppendMillis does. It appends 8 bytes where it writes µ.
-func AppendMicros(dst []byte, us uint64) []byte { return appendMicros(dst, us, false) }
-
 func appendMicros(dst []byte, us uint64, ascii bool) []byte {
 	if us >= 1000 {
 		return appendDuration(dst, us)

@@ -8,6 +8,8 @@ import (
 	"tcptop/internal/column"
 )
 
+func micros(dst []byte, n uint64) []byte { return column.Style{}.Append(dst, column.Micros, int64(n)) }
+
 func TestUnits(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -31,12 +33,12 @@ func TestUnits(t *testing.T) {
 		{"rate", column.AppendRate, 12_345_678, "12.3 MB/s"},
 		{"bits", column.AppendBits, 12_345_678, "98.8 Mb/s"},
 		{"bits", column.AppendBits, math.MaxUint64, "18.4 Eb/s"},
-		{"micros", column.AppendMicros, 153, " 153 µs"},
-		{"micros", column.AppendMicros, 1200, "1.20 ms"},
-		{"micros", column.AppendMicros, 999_499, " 999 ms"},
-		{"micros", column.AppendMicros, 999_500, " 1.00 s"},
-		{"micros", column.AppendMicros, 59_949_999, " 59.9 s"},
-		{"micros", column.AppendMicros, 59_950_000, " 1m 00s"},
+		{"micros", micros, 153, " 153 µs"},
+		{"micros", micros, 1200, "1.20 ms"},
+		{"micros", micros, 999_499, " 999 ms"},
+		{"micros", micros, 999_500, " 1.00 s"},
+		{"micros", micros, 59_949_999, " 59.9 s"},
+		{"micros", micros, 59_950_000, " 1m 00s"},
 		{"millis", column.AppendMillis, 850, " 850 ms"},
 		{"millis", column.AppendMillis, 3_400, " 3.40 s"},
 		{"millis", column.AppendMillis, 65_000, " 1m 05s"},
@@ -100,7 +102,7 @@ func FuzzUnits(f *testing.F) {
 				t.Errorf("%d: %q, want %d cells", n, got, width)
 			}
 		}
-		for _, write := range []func([]byte, uint64) []byte{column.AppendMicros, column.AppendMillis} {
+		for _, write := range []func([]byte, uint64) []byte{micros, column.AppendMillis} {
 			if got := write(nil, n); utf8.RuneCount(got) != 7 {
 				t.Errorf("%d: %q, want 7 cells", n, got)
 			}

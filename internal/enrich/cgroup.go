@@ -118,7 +118,7 @@ func (c *cgroups) walk(use func(id uint64, path string) bool) {
 	// What cannot be read is left out: a cgroup may go at any time.
 	_ = filepath.WalkDir(c.mount, func(dir string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil //nolint:nilerr // the rest of the tree is still there
+			return nil // the rest of the tree is still there
 		}
 		if !d.IsDir() {
 			return nil

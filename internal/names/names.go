@@ -79,9 +79,6 @@ func (n *Namer) Name(rows []conn.Conn) {
 	}
 }
 
-// Counts says what became of the DNS messages so far.
-func (n *Namer) Counts() Counts { return n.dns.counts }
-
 func (n *Namer) hear(m *conn.DNSMessage) {
 	a, by, ok := n.dns.hear(m)
 	if !ok {

@@ -88,7 +88,7 @@ func TestAnsweredOnce(t *testing.T) {
 		told4(3, reply(t, 7, web, dnsmessage.TypeA).addr(web, "192.0.2.2", 60).data()))
 	h.want(4, "192.0.2.1", "web.example")
 	h.want(4, "192.0.2.2", "")
-	if got := h.namer.Counts(); got != (Counts{Queries: 1, Answers: 1, Unasked: 1}) {
+	if got := h.namer.dns.counts; got != (Counts{Queries: 1, Answers: 1, Unasked: 1}) {
 		t.Errorf("%+v", got)
 	}
 }
