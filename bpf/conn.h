@@ -59,7 +59,7 @@ enum why {
 enum limit_bits {
 	LIMIT_APP = 1 << 0,    /* the delivery rate was measured while there was too little to send */
 	LIMIT_CWND = 1 << 1,   /* the congestion window was full */
-	LIMIT_SNDBUF = 1 << 2, /* the send buffer is full */
+	LIMIT_SNDBUF = 1 << 2, /* the send buffer takes no more */
 	LIMIT_ECN = 1 << 3,    /* both sides agreed on ECN */
 	LIMIT_CHRONO = 3 << 4, /* which chronograph runs: none, busy, peer's window, send buffer */
 };

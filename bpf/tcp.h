@@ -251,6 +251,12 @@ static __always_inline void copy_cc(struct conn *c, struct tcp_sock *tp)
 	name_cc(ops, key);
 }
 
+/* Would a program that waits for room in the send buffer go on waiting? (sk_stream_is_writeable: less than a third is free) */
+static __always_inline bool sndbuf_full(struct sock *sk)
+{
+	return sk->sk_wmem_queued + (sk->sk_wmem_queued >> 1) > sk->sk_sndbuf;
+}
+
 /*
  * What the sender waited for, and for how long. The time of the chronograph that runs
  * counts up to now, as in tcp_get_info_chrono_stats().
@@ -266,8 +272,8 @@ static __always_inline void copy_limits(struct conn *c, struct tcp_sock *tp, str
 	c->chrono[2] = tp->chrono_stat[2] + (runs == 3 ? since : 0);
 	c->limits = (BPF_CORE_READ_BITFIELD(tp, rate_app_limited) ? LIMIT_APP : 0) |
 		    (BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ? LIMIT_CWND : 0) |
-		    (sk->sk_wmem_queued >= sk->sk_sndbuf ? LIMIT_SNDBUF : 0) |
-		    (tp->ecn_flags & ECN_AGREED ? LIMIT_ECN : 0) | runs << LIMIT_CHRONO_SHIFT;
+		    (sndbuf_full(sk) ? LIMIT_SNDBUF : 0) | (tp->ecn_flags & ECN_AGREED ? LIMIT_ECN : 0) |
+		    runs << LIMIT_CHRONO_SHIFT;
 	c->ca_state = BPF_CORE_READ_BITFIELD(&tp->inet_conn, icsk_ca_state);
 	c->probes = tp->inet_conn.icsk_probes_out;
 	c->delivered_ce = tp->delivered_ce;

@@ -219,7 +219,7 @@ type Conn struct {
 	Probes                           uint8   // window or keepalive probes without an answer
 	AppLimited                       bool    // DeliveryRate was measured while there was too little to send
 	CwndLimited                      bool    // the congestion window is full
-	SndbufFull                       bool    // the send buffer is full
+	SndbufFull                       bool    // the send buffer takes no more: less than a third of it is free (sk_stream_is_writeable)
 	ECN                              bool    // both sides agreed on ECN
 	SYNFlood                         bool    // a listener has had more handshakes than it takes, and dropped SYNs or sent cookies
 

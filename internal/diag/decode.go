@@ -125,7 +125,8 @@ func (r *reading) attributes(b []byte) (counted, ok bool) {
 			}
 		case attrSkmeminfo:
 			if len(v) >= memUsedAt+4 && r.Proto == conn.TCP && r.State != conn.Listen {
-				r.SndbufFull = int32(binary.NativeEndian.Uint32(v[memUsedAt:])) >= int32(binary.NativeEndian.Uint32(v[memLimitAt:]))
+				used := int64(int32(binary.NativeEndian.Uint32(v[memUsedAt:])))
+				r.SndbufFull = used+used/2 > int64(int32(binary.NativeEndian.Uint32(v[memLimitAt:])))
 			}
 			if len(v) >= dropsAt+4 && (r.Proto == conn.UDP || r.State == conn.Listen) {
 				r.Has |= conn.HasDrops

@@ -234,3 +234,17 @@ func TestReal(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestSendBuffer has buffers of 150 bytes that are two thirds full, and more than that.
+func TestSendBuffer(t *testing.T) {
+	for used, full := range map[uint32]bool{0: false, 100: false, 102: true, 400: true} {
+		mem := skmeminfo(0)
+		set32(mem, memUsedAt, used)
+		set32(mem, memLimitAt, 150)
+		f := connection(9)
+		f.attrs = attribute(f.attrs, attrSkmeminfo, mem)
+		if got := decoded(t, f, conn.TCP).SndbufFull; got != full {
+			t.Errorf("%d of 150 bytes: full %v", used, got)
+		}
+	}
+}

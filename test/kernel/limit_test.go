@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +84,13 @@ func scenarios() []scenario {
 			e.send(e.sender, 1<<16, 0)
 			e.read(e.receiver, 1<<16, 0)
 			return e
-		}, is(conn.LimitCwnd), nil},
+		}, is(conn.LimitCwnd, conn.LimitSendBuffer), nil}, // without a loss the window outgrows the largest send buffer in time
+		{"token bucket, queue deeper than the send buffer", func(t testing.TB) *transfer {
+			e := far(t, "tbf rate 10mbit burst 10kb limit 10mb", tuning{sndbuf: 100_000, cc: "cubic", segments: true})
+			e.send(e.sender, 1<<16, 0)
+			e.read(e.receiver, 1<<16, 0)
+			return e
+		}, is(conn.LimitSendBuffer), nil},
 		{"token bucket, bbr", func(t testing.TB) *transfer {
 			e := far(t, "tbf rate 10mbit burst 10kb limit 1mb", tuning{cc: "bbr"})
 			e.send(e.sender, 1<<16, 0)
@@ -145,13 +152,14 @@ const dropForwarded = `table inet lossy {
 // far is a connection over a router and a path of 20 ms there and back. queue is what
 // the router does with what goes to the receiver: a qdisc, or lossy.
 func far(t testing.TB, queue string, tune tuning) *transfer {
-	testkit.Tools(t, "ip", "tc", "sysctl")
+	testkit.Tools(t, "ip", "tc")
 	client, router, server := inhabited(t), testkit.NetNS(t), inhabited(t)
 	testkit.Link(t, "near", client, router, "10.1.0.1", "10.1.0.2", linkDelay)
 	testkit.Link(t, "far", router, server, "10.2.0.1", "10.2.0.2", 0)
-	inside(t, router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-	inside(t, client, "ip", "route", "add", "10.2.0.0/24", "via", "10.1.0.2")
-	inside(t, server, "ip", "route", "add", "10.1.0.0/24", "via", "10.2.0.1")
+	routed(t, client, router, server)
+	if tune.segments {
+		inside(t, client, "ip", "link", "set", "near", "gso_max_segs", "1")
+	}
 	switch queue {
 	case "":
 	case lossy:
@@ -160,6 +168,18 @@ func far(t testing.TB, queue string, tune tuning) *transfer {
 		inside(t, router, "tc", append([]string{"qdisc", "add", "dev", "far", "root"}, strings.Fields(queue)...)...)
 	}
 	return joinAt(t, client, server, "10.2.0.2", tune)
+}
+
+// routed lets client, 10.1.0.1, and server, 10.2.0.2, reach each other by router, the 10.1.0.2 and 10.2.0.1.
+func routed(t testing.TB, client, router, server *testkit.NS) {
+	t.Helper()
+	var err error
+	router.Do(func() { err = os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside(t, client, "ip", "route", "add", "10.2.0.0/24", "via", "10.1.0.2")
+	inside(t, server, "ip", "route", "add", "10.1.0.0/24", "via", "10.2.0.1")
 }
 
 func inside(t testing.TB, ns *testkit.NS, name string, args ...string) {
@@ -209,7 +229,7 @@ func compareLimits(t *testing.T, source string, w *watcher, sides []side) {
 		return err
 	})
 	w.stop()
-	t.Logf("%s, %d ticks of %v:", source, judged, tick)
+	t.Logf("%s, %d ticks:", source, judged)
 	for i := range sides {
 		t.Logf("%-48s%s", sides[i].name, distribution(sides[i].window))
 	}

@@ -25,6 +25,7 @@ type transfer struct {
 // tuning is what a scenario sets before its connection opens; zero leaves the default.
 type tuning struct {
 	sndbuf, rcvbuf int
+	segments       bool // what the socket gives to the device is single segments
 	cc             string
 }
 

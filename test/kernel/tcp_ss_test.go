@@ -18,7 +18,8 @@ import (
 
 // TestAgainstSS compares rows of quiet connections with what ss prints of them at
 // the same moment, field by field. Some have unread and unsent bytes, some have
-// lost segments.
+// lost segments, one sends probes that nobody answers. What ss does not print yet,
+// the window that we offer, is compared with tcp_info.
 func TestAgainstSS(t *testing.T) {
 	testkit.Tools(t, "ss")
 	ns := testkit.NetNS(t)
@@ -29,13 +30,25 @@ func TestAgainstSS(t *testing.T) {
 	c := dial(t, ns, 0, l)
 	clog(t, c)
 	l.accept()
+	silent := listen(t, ns, 0, 8)
+	unanswered := dial(t, ns, 0, silent)
+	silent.accept()
+	unanswered.must("do not block", unix.SetNonblock(unanswered.fd, true))
+	unanswered.fill()
+	ns.Nft(fmt.Sprintf("table inet silence {\n chain in {\n type filter hook input priority 0\n tcp dport %d drop\n }\n}", silent.port()))
 	w := watch(t, conn.Config{TCP: true})
 	w.until(patience, func(s *seen) error {
+		if r := s.live[unanswered.id()]; r.Probes < 2 {
+			return fmt.Errorf("%d probes", r.Probes)
+		}
 		rows := map[string]table.Row{}
 		for _, r := range in(ns, s.live) {
 			if r.State != conn.Listen {
 				rows[r.ID.String()] = r
 			}
+		}
+		if err := sameWindow(s, c); err != nil {
+			return err
 		}
 		return sameFigures(rows, ssFigures(t, ns), s.mono)
 	})
@@ -47,6 +60,15 @@ func TestAgainstSS(t *testing.T) {
 	if row.SendQueue == 0 || row.Unsent == 0 {
 		t.Errorf("the clogged connection has %d bytes queued, %d unsent", row.SendQueue, row.Unsent)
 	}
+}
+
+// sameWindow compares the window that a socket offers with tcp_info (tcpi_rcv_wnd, 6.2).
+func sameWindow(s *seen, of *socket) error {
+	info, err := unix.GetsockoptTCPInfo(of.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if r := s.live[of.id()]; err != nil || r.RcvWnd == 0 || info.Rcv_wnd != 0 && r.RcvWnd != info.Rcv_wnd {
+		return fmt.Errorf("a window of %d, for tcp_info %d: %w", r.RcvWnd, info.Rcv_wnd, err)
+	}
+	return nil
 }
 
 // clog writes until the peer's window and the send buffer are full.
@@ -68,7 +90,7 @@ type figures map[string]uint64
 // ssFigures lists the connections of a namespace by cookie.
 func ssFigures(t *testing.T, ns *testkit.NS) map[string]figures {
 	t.Helper()
-	out, err := ns.Command("ss", "-tinmeOH").Output()
+	out, err := ns.Command("ss", "-tinmeoOH").Output()
 	if err != nil {
 		t.Fatalf("ss: %v", err)
 	}
@@ -100,6 +122,10 @@ func parseFigures(t *testing.T, fields []string) (cookie string, f figures) {
 		case "retrans":
 			_, total, _ := strings.Cut(value, "/")
 			f[name] = number(t, total)
+		case "timer": // (persist,1.2sec,3)
+			if kind, rest, _ := strings.Cut(strings.Trim(value, "()"), ","); kind == "persist" || kind == "keepalive" {
+				f["probes"] = number(t, rest[strings.IndexByte(rest, ',')+1:])
+			}
 		case "busy", "rwnd_limited", "sndbuf_limited":
 			ms, _, _ := strings.Cut(value, "ms")
 			f[name] = number(t, ms)
@@ -179,8 +205,8 @@ func ofRow(r *table.Row, mono int64) figures {
 	busy, rwnd, sndbuf := r.Chronographs(mono)
 	f := figures{
 		"busy": busy / 1000, "rwnd_limited": rwnd / 1000, "sndbuf_limited": sndbuf / 1000,
-		"delivered_ce": uint64(r.CEPackets),
-		"tx":           r.TxBytes, "rx": r.RxBytes, "segs_in": r.RxPackets, "segs_out": r.TxPackets,
+		"delivered_ce": uint64(r.CEPackets), "probes": uint64(r.Probes),
+		"tx": r.TxBytes, "rx": r.RxBytes, "segs_in": r.RxPackets, "segs_out": r.TxPackets,
 		"bytes_retrans": r.RetransBytes, "retrans": uint64(r.RetransPackets), "lost": uint64(r.LostPackets),
 		"reord_seen": uint64(r.ReorderedPackets), "rtt": uint64(r.RTT), "rttvar": uint64(r.RTTVar),
 		"minrtt": uint64(r.MinRTT), "cwnd": uint64(r.Cwnd), "mss": uint64(r.MSS), "snd_wnd": uint64(r.SndWnd),
