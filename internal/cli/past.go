@@ -45,7 +45,10 @@ func (w *rewinder) move(to time.Time, ticks int, show func(*table.Snapshot)) err
 	}
 	err := w.lookAt(to, ticks, show)
 	if ticks > 0 && errors.Is(err, io.EOF) && w.refresh != nil && w.refresh(time.Time{}) {
-		return w.lookAt(to, ticks, show)
+		err = w.lookAt(to, ticks, show)
+	}
+	if err == nil && w.refresh != nil {
+		w.refresh(w.at()) // it may have read on
 	}
 	return err
 }
