@@ -43,7 +43,7 @@ func kernels() []kernel {
 
 // modules are what tests and tools need that is not built in.
 func modules() []string {
-	return []string{"tcp_diag", "udp_diag", "inet_diag", "unix_diag", "veth", "nf_tables", "nft_numgen", "nft_reject_inet"}
+	return []string{"tcp_diag", "udp_diag", "inet_diag", "unix_diag", "veth", "nf_tables", "nft_numgen", "nft_reject_inet", "sch_netem"}
 }
 
 // later are modules that open sockets in every network namespace or need much else: the

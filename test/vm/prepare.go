@@ -112,6 +112,9 @@ func (m *matrix) arches() []string {
 func (m *matrix) toolsDir(arch string) string { return filepath.Join(m.cache, "tools", arch) }
 func (m *matrix) buildDir(arch string) string { return filepath.Join(m.cache, "build", arch) }
 
+// guestTags are of tests that need what the modules here have and other machines may not.
+const guestTags = "netem"
+
 // build makes, for each architecture, what guests run: init, the kernel tests, the
 // traffic generator and tcptop itself.
 func (m *matrix) build(ctx context.Context) error {
@@ -120,7 +123,7 @@ func (m *matrix) build(ctx context.Context) error {
 			"init":        {"build", "./test/vm/init"},
 			"tcptop":      {"build", "./cmd/tcptop"},
 			"load":        {"build", "./test/load"},
-			"kernel.test": {"test", "-c", "./test/kernel"},
+			"kernel.test": {"test", "-c", "-tags=" + guestTags, "./test/kernel"},
 		} {
 			last := len(args) - 1
 			args = append(args[:last:last], "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(m.buildDir(arch), name), args[last])
@@ -137,7 +140,7 @@ func (m *matrix) build(ctx context.Context) error {
 
 // list asks for the names of the tests of the kernel.
 func (m *matrix) list(ctx context.Context) error {
-	out, err := command(ctx, m.root, "go", "test", "-list", ".", "./test/kernel")
+	out, err := command(ctx, m.root, "go", "test", "-tags="+guestTags, "-list", ".", "./test/kernel")
 	for line := range strings.Lines(out) {
 		if strings.HasPrefix(line, "Test") {
 			m.tests = append(m.tests, strings.TrimSpace(line))

@@ -17,7 +17,7 @@ func programs() map[string][]string {
 		"bash":         {"bash"},
 		"coreutils":    {"cat", "head", "sleep", "true"},
 		"dnsmasq-base": {"dnsmasq"},
-		"iproute2":     {"ip", "ss"},
+		"iproute2":     {"ip", "ss", "tc"},
 		"libcap2-bin":  {"capsh"},
 		"mount":        {"mount"},
 		"nftables":     {"nft"},
