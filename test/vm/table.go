@@ -53,6 +53,9 @@ func table(verdicts []*verdict) string {
 		tail := fmt.Sprintf(" %s | %s |", cmp.Or(v.tier, "none"), v.missing())
 		if v.place == "" {
 			tests := fmt.Sprint(v.passed)
+			if len(v.second) > 0 {
+				tests += ", of them at the second try " + strings.Join(v.second, ", ")
+			}
 			if n := len(v.wrong); n > 0 {
 				tests += fmt.Sprintf(", **%d not as expected**", n)
 			}

@@ -173,6 +173,23 @@ func TestJudgeTests(t *testing.T) {
 	}
 }
 
+// TestSecondTry: what failed only once has passed, and is named.
+func TestSecondTry(t *testing.T) {
+	v := &verdict{kernel: kernel{name: "6.1"}}
+	printed := pass("TestA") + "\x16=== RUN   TestB\n" + pass("TestB/x") + end("FAIL", "TestB/y") + "\x16--- FAIL: TestB (0.00s)\n" + end("SKIP", "TestC")
+	v.tests(context.Background(), ended(printed+"\x16FAIL\n", 1), true)
+	if got := topLevel(v.failed); !slices.Equal(got, []string{"TestB"}) {
+		t.Errorf("to run again: %q", got)
+	}
+	v.passes()
+	if v.passed != 3 || !slices.Equal(v.second, []string{"TestB/y"}) || len(v.failed) != 0 {
+		t.Errorf("%d passed, at the second try %q", v.passed, v.second)
+	}
+	if len(v.wrong) != 1 || !strings.HasPrefix(v.wrong[0], "TestC: is skipped") {
+		t.Errorf("still wrong: %q", v.wrong)
+	}
+}
+
 func pass(name string) string { return end("PASS", name) }
 
 func end(how, name string) string {
