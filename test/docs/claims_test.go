@@ -87,3 +87,34 @@ func TestNamedTests(t *testing.T) {
 		}
 	}
 }
+
+// TestMessages finds what troubleshooting.md quotes in the program's source.
+func TestMessages(t *testing.T) {
+	var source strings.Builder
+	for _, dir := range []string{"internal/*/*.go", "internal/tui/*/*.go"} {
+		files, err := filepath.Glob(filepath.Join(root, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			rel, _ := filepath.Rel(root, f)
+			source.WriteString(read(t, rel))
+		}
+	}
+	quotes := 0
+	for _, q := range code.FindAllString(read(t, "docs/troubleshooting.md"), -1) {
+		q = strings.Trim(q, "`")
+		if !strings.Contains(q, " ") || strings.HasPrefix(q, "-") || strings.HasPrefix(q, "tcptop ") || strings.HasPrefix(q, "sudo ") {
+			continue
+		}
+		quotes++
+		for words := range strings.SplitSeq(q, " and its ") { // "the file exists and " is put before
+			if !strings.Contains(source.String(), words) {
+				t.Errorf("nothing says %q", words)
+			}
+		}
+	}
+	if quotes < 10 {
+		t.Errorf("%d quotations", quotes)
+	}
+}
