@@ -184,13 +184,14 @@ func (c *Cursor) turn(n int) error {
 			}
 			continue
 		}
-		dec, err := NewDecoder(t.header)
-		if err != nil {
-			t.close()
-			return err
+		if c.dec == nil || !c.dec.of.alike(t.header) { // it has much memory
+			if c.dec, err = NewDecoder(t.header); err != nil {
+				t.close()
+				return err
+			}
 		}
 		c.Close()
-		c.n, c.tape, c.pos, c.dec, c.valid = n, t, 0, dec, false
+		c.n, c.tape, c.pos, c.valid = n, t, 0, false
 		return nil
 	}
 	if c.why != "" {

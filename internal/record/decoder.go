@@ -10,7 +10,7 @@ import (
 // Decoder turns blocks into samples. It starts with a key frame, or with the first
 // tick of a recording; after a block that was lost it needs a key frame again.
 type Decoder struct {
-	host      string
+	of        *Header
 	r         *partReader
 	known     pages
 	live      int
@@ -42,7 +42,7 @@ func NewDecoder(h *Header) (*Decoder, error) {
 		return nil, err
 	}
 	d := &Decoder{
-		host: h.Host, r: r,
+		of: h, r: r,
 		conns: inFile(connMembers, h.Conn), heads: inFile(headMembers, h.Head),
 		owners: inFile(totalMembers, h.Total), gone: inFile(goneMembers, h.Gone),
 	}
@@ -119,7 +119,7 @@ func (d *Decoder) fillHead() {
 			d.heads[m].set(&d.out, d.heads[m].get(&d.head))
 		}
 	}
-	d.out.Time, d.out.Host = time.Unix(0, d.time).UTC(), d.host
+	d.out.Time, d.out.Host = time.Unix(0, d.time).UTC(), d.of.Host
 }
 
 // part decodes the sets of b.

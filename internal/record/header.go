@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -55,6 +56,13 @@ func parseHeader(b []byte) (*Header, error) {
 		return nil, damaged("format %d", h.Format)
 	}
 	return h, nil
+}
+
+// alike reports whether what h describes is decoded as what o describes.
+func (h *Header) alike(o *Header) bool {
+	a, b := *h, *o
+	a.Program, a.Session, a.Interval, a.Timeout = b.Program, b.Session, b.Interval, b.Timeout
+	return reflect.DeepEqual(a, b)
 }
 
 func names[T any](of []member[T]) []string {
