@@ -173,7 +173,7 @@ func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writ
 
 // recordGC is by how many percent the heap may grow before it is looked through: a
 // recorder allocates little and keeps what it knows for long.
-const recordGC = 25
+const recordGC = 10
 
 // storm gives memory back to the system after a tick of many rows, such as the first.
 type storm struct{ calm int }

@@ -42,7 +42,7 @@ const (
 type Encoder struct {
 	w         *partWriter
 	known     ledger
-	slots     map[conn.ID]uint32
+	slots     slotIndex
 	vacant    []uint32
 	next      uint32 // slots from here on were never used
 	places    dictionary[conn.Place]
@@ -71,17 +71,19 @@ func NewEncoder(seq uint64) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Encoder{
-		w: w, slots: map[conn.ID]uint32{}, seq: seq,
+	e := &Encoder{
+		w: w, seq: seq,
 		places: newDictionary(placeTexts), processes: newDictionary(processTexts), remotes: newDictionary(remoteTexts),
 		at: make([]uint32, 0, partRows), fresh: make([]bool, partRows), values: make([]uint64, partRows),
 		was: make([]uint64, partRows), is: make([]uint64, partRows),
 		handles: [3][]uint64{make([]uint64, partRows), make([]uint64, partRows), make([]uint64, partRows)},
-	}, nil
+	}
+	e.slots = newSlotIndex(&e.known)
+	return e, nil
 }
 
 // Live is how many connections are known.
-func (e *Encoder) Live() int { return len(e.slots) }
+func (e *Encoder) Live() int { return e.slots.used }
 
 // Full reports whether a key frame must come before the next tick, because texts
 // have piled up.

@@ -8,14 +8,11 @@ func (e *Encoder) connSet(set byte, rows []conn.Conn) {
 	e.at = e.at[:0]
 	for i := range rows {
 		c := &rows[i]
-		slot, known := e.slots[c.ID]
+		slot, known := e.slots.slot(c.ID)
 		if !known {
-			slot = e.take(c.ID)
+			slot = e.take(c)
 		}
 		e.at, e.fresh[i] = append(e.at, slot), !e.known.live(slot)
-		if set == setConns {
-			e.known.room(slot, c)
-		}
 	}
 	point(e, 0, &e.places, rows, func(c *conn.Conn) *conn.Place { return c.Place })
 	point(e, 1, &e.processes, rows, func(c *conn.Conn) *conn.Process { return c.Process })
@@ -166,7 +163,7 @@ func (e *Encoder) goneSet(ids []conn.ID) {
 	e.start(setGone, len(ids))
 	v := e.values[:len(ids)]
 	for i, id := range ids {
-		slot, known := e.slots[id]
+		slot, known := e.slots.slot(id)
 		e.fresh[i], v[i] = !known, 0
 		if known {
 			v[i] = uint64(slot) + 1
@@ -204,7 +201,7 @@ func (e *Encoder) totalSet(totals []conn.OwnerTotal, start int) {
 }
 
 // take finds a slot for a new connection.
-func (e *Encoder) take(id conn.ID) uint32 {
+func (e *Encoder) take(c *conn.Conn) uint32 {
 	slot := e.next
 	if n := len(e.vacant); n > 0 {
 		slot = e.vacant[n-1]
@@ -212,16 +209,18 @@ func (e *Encoder) take(id conn.ID) uint32 {
 	} else {
 		e.next++
 	}
-	e.slots[id] = slot
+	e.known.room(slot, c)
+	e.known.name(slot, c.ID)
+	e.slots.add(c.ID, slot)
 	return slot
 }
 
 // release forgets a connection.
 func (e *Encoder) release(slot uint32, id conn.ID) {
-	if at, known := e.slots[id]; !known || at != slot {
+	if at, known := e.slots.slot(id); !known || at != slot {
 		return // named twice
 	}
-	delete(e.slots, id)
+	e.slots.remove(id)
 	e.known.drop(slot)
 	e.vacant = append(e.vacant, slot)
 }

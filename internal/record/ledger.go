@@ -12,7 +12,7 @@ import (
 // nothing is moved.
 const sheetRows = 256
 
-// The columns of a ledger: a connection's members, then what it points to, as the
+// The columns of a ledger: a connection's members, of which the first two are its id, then what it points to, as the
 // dictionaries' handles.
 var (
 	ledgerPlace   = len(connMembers)
@@ -127,6 +127,18 @@ func (l *ledger) slots(dst []uint32, from uint32, n int) []uint32 {
 		}
 	}
 	return dst
+}
+
+// id is that of the connection in slot.
+func (l *ledger) id(slot uint32) conn.ID {
+	return conn.ID{Cookie: l.number(0, slot), Serial: l.number(1, slot)}
+}
+
+// name says which connection slot, which has room, is for.
+func (l *ledger) name(slot uint32, id conn.ID) {
+	s, at := l.sheets[slot/sheetRows], slot%sheetRows
+	s.columns[0].set(at, id.Cookie)
+	s.columns[1].set(at, id.Serial)
 }
 
 // room makes room for a connection in slot, to which those that share its sheet are
