@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,40 @@ func rootHelp(groups []flagGroup) string {
 	}
 	b.WriteString(helpTail)
 	return b.String()
+}
+
+// helpCommand is the help on a command or a topic.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show this help, or that of a command, or of filter or fields",
+		Args:  knownWord(root, "help topic"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, _, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			return cmd.Help()
+		},
+	}
+}
+
+// knownWord wants one of a command's commands, or nothing.
+func knownWord(of *cobra.Command, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		var names []string
+		for _, c := range of.Commands() {
+			names = append(names, c.Name())
+		}
+		if len(args) == 0 || slices.Contains(names, args[0]) {
+			return nil
+		}
+		hint := "one of " + strings.Join(names, ", ")
+		if near := column.Nearest(args[0], names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return usagef(hint, "no such %s: %s", what, args[0])
+	}
 }
 
 // filterTopic is the help on the filter language: a command that does not run.

@@ -38,6 +38,9 @@ yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 				return err
 			}
 			live := o.live(env, cmd.Flags())
+			if !live && s.at != "" && s.from+s.to != "" {
+				return usagef("leave out --at, or --from and --to", "--at prints one tick, --from and --to a span of them")
+			}
 			n := needs{}
 			if live {
 				p.remembers()

@@ -49,6 +49,12 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
 	root.AddCommand(recordCommand(env, list), replayCommand(env, list), reportCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
+		c.Args = knownWord(c, "shell")
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	// Only a flag that is not declared fails here.
 	cobra.CheckErr(o.completions(root, list))
 	return root

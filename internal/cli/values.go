@@ -28,7 +28,7 @@ func (v *seconds) Set(s string) error {
 		d, err = time.ParseDuration(s + "s")
 	}
 	if err != nil {
-		return errors.New("not a duration, such as 1s, 500ms or 2")
+		return errors.New("not a duration, such as 1s, 500ms or 2" + meantTime(s, "ms", "s", "m", "h"))
 	}
 	if d < shortest {
 		return fmt.Errorf("less than %v", shortest)
@@ -70,7 +70,7 @@ func (v *rotation) Set(s string) error {
 		case isSize && v.size == 0, isAge && v.age == 0:
 			return fmt.Errorf("%s is too little", part)
 		default:
-			return errors.New("neither a size, such as 100M, nor an age, such as 24h, nor one of each")
+			return errors.New("neither a size, such as 100M, nor an age, such as 24h, nor one of each" + meantTime(part, "s", "m", "h", "d", "w"))
 		}
 	}
 	return nil
@@ -161,7 +161,13 @@ func (v *choice) String() string { return v.word }
 func (v *choice) Set(s string) error {
 	if !slices.Contains(v.of, s) {
 		msg := "not one of " + strings.Join(v.of, ", ")
-		if near := column.Nearest(s, v.of); near != "" {
+		near := column.Nearest(s, v.of)
+		if i := slices.IndexFunc(v.of, func(of string) bool {
+			return len(s) > 1 && strings.HasPrefix(of, s[:2]) && max(len(of)-len(s), len(s)-len(of)) < 2
+		}); near == "" && i >= 0 {
+			near = v.of[i] // of few words, one that begins so and is as long is near enough
+		}
+		if near != "" {
 			msg += "; did you mean " + near + "?"
 		}
 		return errors.New(msg)
@@ -216,7 +222,7 @@ func (v *ageValue) Set(s string) error {
 	d, ok := parseAge(s)
 	switch {
 	case !ok:
-		return errors.New("not an age, such as 36h or 7d")
+		return errors.New("not an age, such as 36h or 7d" + meantTime(s, "m", "h", "d", "w"))
 	case d < time.Minute:
 		return errors.New("less than a minute")
 	}
