@@ -76,7 +76,7 @@ func namespaceInode(path string) (uint64, error) {
 // mountedNamespaces lists where namespaces are mounted, as ip-netns(8) and
 // container runtimes do to keep them without a process.
 func mountedNamespaces() []string {
-	f, err := os.Open("/proc/self/mountinfo")
+	f, err := os.Open("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil
 	}

@@ -67,6 +67,40 @@ func (c *Cgroup) Remove() {
 	}
 }
 
+// NoCgroupsLeft removes what container runtimes leave of control groups that they make at the
+// root of each hierarchy, when the test ends. Those that are there already are left alone.
+func NoCgroupsLeft(t testing.TB, names ...string) {
+	t.Helper()
+	for _, m := range cgroupMounts() {
+		for _, name := range names {
+			dir := filepath.Join(m.point, name)
+			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			t.Cleanup(func() {
+				Eventually(t, Patience(10*time.Second), func() error { return removeCgroups(dir) })
+			})
+		}
+	}
+}
+
+// removeCgroups removes a control group and those below it, which have no processes.
+func removeCgroups(dir string) error {
+	below, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, d := range below {
+		if d.IsDir() {
+			err = errors.Join(err, removeCgroups(filepath.Join(dir, d.Name())))
+		}
+	}
+	if gone := os.Remove(dir); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
+
 // Start is Start with the traffic generator, and what it starts, in the cgroup.
 func (c *Cgroup) Start(ns *NS, args ...string) *Workload {
 	c.t.Helper()
@@ -84,20 +118,32 @@ func (c *Cgroup) Command(ns *NS, name string, args ...string) *Cmd {
 
 // cgroupMount is where a hierarchy is mounted, "" where it is not.
 func cgroupMount(kind, controller string) string {
-	f, err := os.Open("/proc/self/mountinfo")
+	for _, m := range cgroupMounts() {
+		if m.kind == kind && (controller == "" || slices.Contains(m.options, controller)) {
+			return m.point
+		}
+	}
+	return ""
+}
+
+// mounted is one hierarchy.
+type mounted struct {
+	kind, point string
+	options     []string // its controllers among them
+}
+
+func cgroupMounts() (all []mounted) {
+	f, err := os.Open("/proc/thread-self/mountinfo")
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		before, after, _ := strings.Cut(lines.Text(), " - ")
 		at, what := strings.Fields(before), strings.Fields(after)
-		if len(at) < 5 || len(what) < 3 || what[0] != kind {
-			continue
-		}
-		if controller == "" || slices.Contains(strings.Split(what[2], ","), controller) {
-			return at[4]
+		if len(at) > 4 && len(what) > 2 && (what[0] == "cgroup" || what[0] == "cgroup2") {
+			all = append(all, mounted{what[0], at[4], strings.Split(what[2], ",")})
 		}
 	}
-	return ""
+	return all
 }

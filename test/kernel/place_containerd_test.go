@@ -40,6 +40,7 @@ func containerd(t *testing.T) *daemon {
 	t.Helper()
 	testkit.Kernel(t)
 	testkit.Tools(t, "containerd", "ctr", "runc")
+	testkit.NoCgroupsLeft(t, "default", "kubepods")
 	d := &daemon{t: t, dir: shortDir(t), told: map[string]bool{}}
 	d.socket = filepath.Join(d.dir, "containerd.sock")
 	config := fmt.Sprintf(`version = 2

@@ -18,6 +18,7 @@ func podman(t *testing.T) *daemon {
 	t.Helper()
 	testkit.Kernel(t)
 	testkit.Tools(t, "podman", "conmon", "runc")
+	testkit.NoCgroupsLeft(t, "libpod_parent")
 	d := &daemon{t: t, dir: shortDir(t), told: map[string]bool{}}
 	d.socket = filepath.Join(d.dir, "podman.sock")
 	d.serve("podman", d.podmanArgs("system", "service", "-t", "0", "unix://"+d.socket)...)
