@@ -26,6 +26,7 @@ type selection struct {
 	container           string
 	pod, namespace      string
 	unit, cgroup        string
+	iface               string
 	netns               string
 	netnsName           string // netns where it is no inode and no name of ip netns
 }
@@ -51,6 +52,7 @@ func (o *selection) flags() *pflag.FlagSet {
 	f.StringVar(&o.namespace, "namespace", "", "in Kubernetes namespace `name`, or one that begins so")
 	f.StringVar(&o.unit, "unit", "", "of systemd unit `name`, or one that begins so")
 	f.StringVar(&o.cgroup, "cgroup", "", "in the control group at `path`, or one that begins so")
+	f.StringVarP(&o.iface, "interface", "i", "", "bound to network device `name` or routed through it")
 	f.StringVar(&o.netns, "netns", "", "in network namespace `ns`: an inode, or a name or how one begins")
 	return f
 }
@@ -87,6 +89,7 @@ func (o *selection) filter(env *Env, list *column.List) (*filter.Filter, error) 
 		{"pid", "pid", "=", strings.Join(o.pid, ",")},
 		{"process", "comm", "~", o.process},
 		{"user", "uid", "=", uid},
+		{"interface", "iface", "=", o.iface},
 		{"netns", "netns", "=", o.inode(env)},
 	} {
 		if c.value == "" {

@@ -96,7 +96,7 @@ func identityFields() []Column {
 			Help: "Name of the network namespace: as ip-netns(8) has it (/run/netns), or the pod or container that alone is in it.",
 			Text: place(func(p *conn.Place) string { return p.NetNS })},
 		{Name: "iface", Title: "IFACE", Kind: Text, Width: 8,
-			Help: "Network device that the socket is bound to or routed through.",
-			Text: noText},
+			Help: "Network device that the socket is bound to or routed through: sock.sk_bound_dev_if, else sk_rx_dst_ifindex; of UDP, listeners and with sock_diag the device that has the local address.",
+			Text: place(func(p *conn.Place) string { return p.Iface })},
 	}
 }

@@ -104,7 +104,7 @@ type Owner struct {
 	Kernel bool        // the socket belongs to the kernel, not to a process
 }
 
-// Place is what a socket's user id, cgroup and network namespace say about where it belongs. Many
+// Place is what a socket's user id, cgroup, network namespace and device say about where it belongs. Many
 // connections share one Place; it is never changed once published.
 type Place struct {
 	User        string
@@ -118,6 +118,7 @@ type Place struct {
 	Pod         string
 	Namespace   string
 	NetNS       string // name of the network namespace
+	Iface       string // name of the network device
 }
 
 // Container is what a runtime says of one container. Empty is not known; all of it is
@@ -171,7 +172,7 @@ type Conn struct {
 	Lport, Rport uint16
 	Seat         uint32 // none other that its source names has it for as long as this one lives; 0 is none (Seats)
 	NetNS        uint32 // inode of the network namespace
-	Ifindex      uint32 // device that the socket is bound to; 0 is none
+	Ifindex      uint32 // device that the socket is bound to, else the one it is routed through; 0 is not known
 	UID          uint32
 	Cgroup       uint64 // id in the cgroup2 hierarchy
 	Owner        Owner

@@ -36,20 +36,24 @@ type errands struct {
 	ids    map[uint64]struct{}  // cgroups
 	procs  map[process]struct{} // whose cgroup v1 paths are wanted
 	spaces bool                 // the names of network namespaces
+	links  map[uint32]struct{}  // network namespaces whose devices are wanted
 }
 
-func (e *errands) none() bool { return len(e.ids) == 0 && len(e.procs) == 0 && !e.spaces }
+func (e *errands) none() bool {
+	return len(e.ids) == 0 && len(e.procs) == 0 && !e.spaces && len(e.links) == 0
+}
 
 // findings are what was found since they were taken.
 type findings struct {
 	paths  map[uint64]string // by cgroup id; "" is gone
 	procs  map[process]*spot // nil says nothing
 	spaces map[uint32]string // names by inode; nil is no news
+	links  map[uint32]*links
 	boxes  []conn.Container
 }
 
 func (f *findings) none() bool {
-	return len(f.paths) == 0 && len(f.procs) == 0 && f.spaces == nil && len(f.boxes) == 0
+	return len(f.paths) == 0 && len(f.procs) == 0 && f.spaces == nil && len(f.links) == 0 && len(f.boxes) == 0
 }
 
 // process tells a reused pid apart, as conn.Owner does.
@@ -101,6 +105,10 @@ func (k *clerk) wantProcess(p process) {
 
 func (k *clerk) wantSpaces() {
 	k.want(func(e *errands) bool { e.spaces = true; return true })
+}
+
+func (k *clerk) wantLinks(netns uint32) {
+	k.want(func(e *errands) bool { return put(&e.links, netns, struct{}{}) })
 }
 
 // put adds to a map that is made when it is needed; false where it is full.
@@ -190,6 +198,9 @@ func (f *findings) add(g *findings) {
 	for p, s := range g.procs {
 		put(&f.procs, p, s)
 	}
+	for netns, l := range g.links {
+		put(&f.links, netns, l)
+	}
 	if g.spaces != nil {
 		f.spaces = g.spaces
 	}
@@ -208,6 +219,9 @@ func (k *clerk) do(todo *errands) findings {
 	}
 	if todo.spaces {
 		f.spaces = namedSpaces(k.netns)
+	}
+	if len(todo.links) > 0 {
+		f.links = findLinks(k.proc, k.netns, todo.links)
 	}
 	return f
 }

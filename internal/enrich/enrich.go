@@ -26,6 +26,10 @@ const (
 	retryAfter = int64(time.Minute)
 	// spacesEvery is how often names of network namespaces are looked for, likewise.
 	spacesEvery = int64(time.Second)
+	// linksEvery is how often all namespaces' network devices are read again, linksAgain how
+	// soon those of one that a connection has an unknown device in, likewise.
+	linksEvery = int64(time.Minute)
+	linksAgain = int64(time.Second)
 	// firstWait is how long the first tick waits for what was there before: a single one
 	// (-n 1) shall be whole.
 	firstWait = 250 * time.Millisecond
@@ -68,6 +72,7 @@ type Enricher struct {
 	stamp    int64               // of the directory that they are from
 	lookAt   int64               // when to look again for those that have no name
 	strange  bool                // there are such
+	linksAt  int64               // when to read all network devices again
 	dirty    bool                // what places follow from has changed
 	changed  map[uint32]struct{} // network namespaces whose name has
 	asked    int                 // the kernel, in this tick
@@ -169,6 +174,7 @@ func (e *Enricher) Begin(s *conn.Sample) {
 	e.asked, e.news = 0, e.news[:0]
 	e.learn(s.Cgroups)
 	e.lookForSpaces(s.Mono)
+	e.lookAtLinks(s.Mono)
 	e.catchUp(s)
 	e.owners.begin()
 }

@@ -67,6 +67,11 @@ func (e *Enricher) catchUp(s *conn.Sample) {
 			e.meet(key.netns, of.best())
 		}
 	}
+	for netns, l := range f.links {
+		if of := e.spaces[netns]; of != nil {
+			of.links = l
+		}
+	}
 	if f.spaces != nil {
 		e.runNames = f.spaces
 		for inode, of := range e.spaces {

@@ -18,7 +18,9 @@ type placeKey struct {
 	cgroup     uint64
 	process    process
 	uid, netns uint32
-	has        conn.Has // of placeHas
+	link       uint32    // index of the network device
+	laddr      conn.Addr // in whose place counts until that can be known
+	has        conn.Has  // of placeHas
 }
 
 const placeHas = conn.HasUID | conn.HasCgroup
@@ -38,6 +40,8 @@ type space struct {
 	name   string
 	holder *spot
 	shared bool // by containers that are not of one pod
+	links  *links
+	looked int64 // monotonic ns of when its devices were asked for
 }
 
 // known is what a connection was named by when it was last named.
@@ -56,6 +60,9 @@ func (e *Enricher) fill(c *conn.Conn, now int64) {
 		k = &e.nobody
 	}
 	if c.Place == nil {
+		if c.Ifindex == 0 {
+			c.Ifindex = e.linkOf(c)
+		}
 		if k.place == nil || !k.place.isOf(c) {
 			k.place = e.find(c, now)
 		}
@@ -71,7 +78,10 @@ func (e *Enricher) fill(c *conn.Conn, now int64) {
 
 // find looks up the entry of c.
 func (e *Enricher) find(c *conn.Conn, now int64) *entry {
-	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, has: c.Has & placeHas}
+	key := placeKey{uid: c.UID, cgroup: c.Cgroup, netns: c.NetNS, link: c.Ifindex, has: c.Has & placeHas}
+	if of := e.spaces[c.NetNS]; c.Ifindex == 0 && (of == nil || of.links == nil) {
+		key.laddr = c.Laddr
+	}
 	found := e.entry(key, now)
 	if found.through && c.Owner.PID != 0 {
 		key.process = process{c.Owner.PID, c.Owner.Start}
@@ -83,7 +93,10 @@ func (e *Enricher) find(c *conn.Conn, now int64) *entry {
 // isOf reports whether e is what find would find for c.
 func (e *entry) isOf(c *conn.Conn) bool {
 	k := &e.key
-	if k.cgroup != c.Cgroup || k.uid != c.UID || k.netns != c.NetNS || k.has != c.Has&placeHas {
+	if k.cgroup != c.Cgroup || k.uid != c.UID || k.netns != c.NetNS || k.link != c.Ifindex || k.has != c.Has&placeHas {
+		return false
+	}
+	if k.laddr != (conn.Addr{}) && k.laddr != c.Laddr {
 		return false
 	}
 	if k.process == (process{}) {
@@ -170,7 +183,7 @@ func (e *entry) best() *spot {
 // build brings the Place of an entry up to date and tells of it if it had another one.
 func (e *Enricher) build(of *entry, now int64) {
 	key := &of.key
-	p := conn.Place{NetNS: e.spaceName(key.netns)}
+	p := conn.Place{NetNS: e.spaceName(key.netns), Iface: e.linkName(key, now)}
 	of.retry = 0
 	if key.has&conn.HasUID != 0 {
 		if p.User = e.user(key.uid, now); p.User == "" {
@@ -188,7 +201,7 @@ func (e *Enricher) build(of *entry, now int64) {
 	case was != nil:
 		of.place = &p
 		e.news = append(e.news, conn.PlaceChange{Was: was, Is: of.place})
-	case p != (conn.Place{}) || s != nil:
+	case p != (conn.Place{}) || s != nil || key.netns != 0:
 		of.place = &p // one that says nothing yet, so that it can be replaced
 	}
 }
@@ -215,6 +228,7 @@ func (e *Enricher) meet(netns uint32, s *spot) {
 		of = &space{name: e.runNames[netns]}
 		e.spaces[netns] = of
 		e.strange = e.strange || of.name == ""
+		e.clerk.wantLinks(netns)
 	}
 	if s == nil || e.own[netns] || s.box.ID == "" && s.loc.ID == "" || of.holder == s {
 		return
@@ -229,6 +243,49 @@ func (e *Enricher) meet(netns uint32, s *spot) {
 		of.holder = s
 	}
 	e.changed[netns] = struct{}{}
+}
+
+// linkOf is the device of a connection that no source has told the device of.
+func (e *Enricher) linkOf(c *conn.Conn) uint32 {
+	of := e.spaces[c.NetNS]
+	switch {
+	case c.Laddr.Netip().IsLoopback():
+		return loopback
+	case of == nil || of.links == nil:
+		return 0
+	}
+	return of.links.of(c.Laddr, c.Raddr)
+}
+
+// linkName is the name of a device; if there is none by that index, or had been none, its
+// namespace is looked at again.
+func (e *Enricher) linkName(key *placeKey, now int64) string {
+	of := e.spaces[key.netns]
+	if of == nil || of.links == nil {
+		return ""
+	}
+	link := key.link
+	if link == 0 {
+		link = of.links.addrs[key.laddr]
+	}
+	name := of.links.names[link]
+	if name == "" && link != 0 && now-of.looked >= linksAgain {
+		of.looked = now
+		e.clerk.wantLinks(key.netns)
+	}
+	return name
+}
+
+// lookAtLinks has the devices of all namespaces read again once in a while.
+func (e *Enricher) lookAtLinks(now int64) {
+	if now < e.linksAt {
+		return
+	}
+	e.linksAt = now + linksEvery
+	for netns, of := range e.spaces {
+		of.looked = now
+		e.clerk.wantLinks(netns)
+	}
 }
 
 // pod tells the pods of two spots apart; "" is none.

@@ -61,7 +61,7 @@ func until(t *testing.T, e *Enricher, s *conn.Sample, cond func(p *conn.Process)
 
 func TestProcessInTheFirstTick(t *testing.T) {
 	s := owned(1, ownerOf(t, os.Getpid()), ownerOf(t, os.Getpid()), conn.Owner{})
-	New(Config{}).Apply(s)
+	open(t, Config{}).Apply(s)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestProcessExec(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	e := New(Config{})
+	e := open(t, Config{})
 	s := owned(1, ownerOf(t, c.Process.Pid))
 	until(t, e, s, func(p *conn.Process) bool { return strings.HasSuffix(p.Cmdline, "exec sleep 1000") })
 	shell := s.Conns[0].Process
@@ -134,7 +134,7 @@ func TestProcessGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := owned(1, other, conn.Owner{PID: uint32(c.Process.Pid), Start: 1, Comm: conn.MakeName("true")})
-	New(Config{}).Apply(s)
+	open(t, Config{}).Apply(s)
 	for i := range s.Conns {
 		if p := s.Conns[i].Process; p == nil || *p != (conn.Process{}) {
 			t.Errorf("%+v of a process that has ended", p)
@@ -162,7 +162,7 @@ func TestProcessEndsLater(t *testing.T) {
 }
 
 func TestProcessesAreBounded(t *testing.T) {
-	e := New(Config{LookupUser: func(uint32) string { return "" }})
+	e := open(t, Config{LookupUser: func(uint32) string { return "" }})
 	e.owners.reader.readers = maxReaders // nobody reads
 	for pid := range uint32(2*maxProcesses + 1) {
 		s := owned(1, conn.Owner{PID: 1<<22 + pid})
@@ -187,8 +187,8 @@ func TestLongCommandLine(t *testing.T) {
 
 // warm returns a sample of n rows of many processes and users, and an Enricher that
 // knows them all.
-func warm(n int) (*Enricher, *conn.Sample) {
-	e := New(Config{LookupUser: func(uid uint32) string { return fmt.Sprint("user", uid) }})
+func warm(t testing.TB, n int) (*Enricher, *conn.Sample) {
+	e := open(t, Config{LookupUser: func(uid uint32) string { return fmt.Sprint("user", uid) }})
 	e.owners.reader.readers = maxReaders // these processes do not exist: nobody reads
 	s := &conn.Sample{Mono: 1, Conns: make([]conn.Conn, n)}
 	for i := range s.Conns {
@@ -217,7 +217,7 @@ func strip(s *conn.Sample) {
 
 // TestWarmCachesDoNotAllocate is the path of a tick of 100,000 rows.
 func TestWarmCachesDoNotAllocate(t *testing.T) {
-	e, s := warm(100_000)
+	e, s := warm(t, 100_000)
 	e.Apply(s)
 	e.clerk.await(nil)
 	e.Apply(s) // with what it found

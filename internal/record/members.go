@@ -158,6 +158,7 @@ var placeTexts = []text[conn.Place]{
 	words("pod", func(p *conn.Place) *string { return &p.Pod }),
 	words("namespace", func(p *conn.Place) *string { return &p.Namespace }),
 	words("netns_name", func(p *conn.Place) *string { return &p.NetNS }),
+	words("iface", func(p *conn.Place) *string { return &p.Iface }),
 }
 
 var processTexts = []text[conn.Process]{

@@ -140,6 +140,7 @@ func (gr *group) sharePlace(p *conn.Place) {
 	keep(&c.Pod, p.Pod)
 	keep(&c.Namespace, p.Namespace)
 	keep(&c.NetNS, p.NetNS)
+	keep(&c.Iface, p.Iface)
 	gr.sum.Place = c
 }
 

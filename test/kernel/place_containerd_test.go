@@ -198,7 +198,7 @@ func closedAt(s *seen, ns *testkit.NS, n int, want conn.Place) error {
 			continue
 		}
 		n--
-		if r.Place == nil || *r.Place != want {
+		if !isAt(r.Place, want) {
 			return fmt.Errorf("%v is in %+v, want %+v", r.ID, r.Place, want)
 		}
 	}
@@ -290,7 +290,7 @@ func (p *pod) placed(s *seen) error {
 	for _, r := range s.live {
 		if r.Place != nil && r.Place.ContainerID == p.id && r.State == conn.Established {
 			n++
-			if *r.Place != want {
+			if !isAt(r.Place, want) {
 				return fmt.Errorf("%+v, want %+v", *r.Place, want)
 			}
 		}
