@@ -26,13 +26,13 @@ const (
 
 // everyRow is a tick in which 100,000 connections move, in an order in which no neighbours
 // are alike: of 10,000 processes of 20 users, in 500 cgroups and 100 network namespaces,
-// to 8,000 remotes.
+// to 8,000 remotes. Their devices are known, as those of TCP with eBPF are.
 func everyRow() []conn.Conn {
 	all := make([]conn.Conn, benchRows)
 	for i := range all {
 		p := i * 7919 % 10_000 // a process is one user's, in one cgroup and namespace
 		all[i] = conn.Conn{ID: conn.ID{Cookie: uint64(i + 1)}, Seat: uint32(i + 1), Has: conn.HasUID | conn.HasCgroup | conn.HasRaddr | conn.HasBytes, Proto: conn.TCP,
-			Raddr: remoteOf(i % benchRemotes), NetNS: uint32(1 + p%100), UID: uint32(p % 20), Cgroup: 1<<40 + uint64(p%500),
+			Raddr: remoteOf(i % benchRemotes), NetNS: uint32(1 + p%100), Ifindex: 2, UID: uint32(p % 20), Cgroup: 1<<40 + uint64(p%500),
 			Owner: conn.Owner{PID: uint32(1<<30 + p), Start: 1, Comm: conn.MakeName("server")}, Opened: 2}
 	}
 	return all
