@@ -57,6 +57,12 @@ func limits() []limit {
 			not: "Test(Short|TableFull|RingFullStopped|UDP.*)",
 		},
 		{
+			// Emulated arm64 is too slow to keep a path steady: segments wait for so long that they
+			// are sent again, and seven ticks of half a second were missed.
+			on:  []string{"6.1-arm64", "6.12-arm64", "7.3-arm64"},
+			not: "TestLimitNetem",
+		},
+		{
 			on:    []string{"6.1-arm64"},
 			what:  "UDP: trampolines are refused",
 			says:  "tcptop: not measured here: UDP, whose programs this kernel refuses.*",
