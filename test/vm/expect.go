@@ -76,8 +76,8 @@ func limits() []limit {
 // start tcptop up to 30 times, at seconds each under emulation: options, what is escaped,
 // pipes and their speed. TestRingFull has to have 2,000 processes, which takes minutes;
 // of the two in TestPair none has its last tick within half a second; others need
-// container runtimes, or tbf, which guests don't have: they have TestLimitNetem instead of TestLimit.
-const elsewhere = "TestRingFull|TestPair|TestLimit|TestContainerd|TestKubernetes|TestPodman|TestRecord.*|TestNamesForged|TestNamesOff|TestFlags|TestSortTop|TestUDPFlags|TestTicks|TestHostileComm|TestHead|TestSignalInSweep|TestReader.*|TestSlowReader"
+// container runtimes, tun, sleep(1) or tbf, which guests don't have: they have TestLimitNetem instead of TestLimit.
+const elsewhere = "TestRingFull|TestPair|TestIface|TestNetNSName|TestUDPOwners|TestLimit|TestContainerd|TestKubernetes|TestPodman|TestRecord.*|TestNamesForged|TestNamesOff|TestFlags|TestSortTop|TestUDPFlags|TestTicks|TestHostileComm|TestHead|TestSignalInSweep|TestReader.*|TestSlowReader"
 
 func names() []string {
 	var all []string
