@@ -89,10 +89,11 @@ var process = []string{
 	"uname", "sysinfo", "getrandom", "wait4", "waitid",
 }
 
-// reading is what files are read with once they are open, and looked for.
+// reading is what files are read with once they are open, and looked for. newfstatat is
+// fstatat where there was no older one.
 var reading = []string{
 	"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "close", "close_range", "lseek", "fcntl", "dup", "dup3",
-	"fstat", "newfstatat", "stat", "lstat", "statx", "statfs", "fstatfs", "access", "faccessat",
+	"fstat", "newfstatat", "fstatat", "stat", "lstat", "statx", "statfs", "fstatfs", "access", "faccessat",
 	"readlink", "readlinkat", "getdents64", "getcwd", "fadvise64", "fsync", "fdatasync",
 	"splice", "copy_file_range", "sendfile", "name_to_handle_at", "pidfd_open",
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/elastic/go-seccomp-bpf/arch"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 
@@ -52,6 +53,26 @@ func place(t *testing.T) (in, out string, env []string) {
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	return in, out, []string{insideEnv + "=" + in, outsideEnv + "=" + out, pidEnv + "=" + strconv.Itoa(other.Process.Pid)}
+}
+
+// TestCallsOfEachArchitecture: the library leaves out the names that an architecture
+// lacks, and what the program then calls instead must be allowed too.
+func TestCallsOfEachArchitecture(t *testing.T) {
+	instead := map[string]string{ // of what newer architectures never had
+		"access": "faccessat", "epoll_wait": "epoll_pwait", "getpgrp": "getpgid", "lstat": "fstatat", "mkdir": "mkdirat",
+		"newfstatat": "fstatat", "open": "openat", "poll": "ppoll", "readlink": "readlinkat", "rename": "renameat",
+		"select": "pselect6", "stat": "fstatat", "time": "clock_gettime", "unlink": "unlinkat",
+		"fstatat": "newfstatat", "arch_prctl": "prctl",
+	}
+	for _, machine := range []*arch.Info{arch.X86_64, arch.AARCH64} {
+		listed := slices.Concat(process, reading, writing, talking)
+		known := func(name string) bool { _, there := machine.SyscallNames[name]; return there }
+		for _, name := range listed {
+			if other := instead[name]; !known(name) && (!known(other) || !slices.Contains(listed, other)) {
+				t.Errorf("%s: %s is not to be had, nor is anything allowed instead", machine.Name, name)
+			}
+		}
+	}
 }
 
 func want(t *testing.T, got tried, refusal string, names ...string) {
