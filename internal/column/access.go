@@ -13,9 +13,6 @@ type (
 	textFunc = func([]byte, *table.Snapshot, *table.Row) ([]byte, bool)
 )
 
-// noText is the value of fields that nothing measures yet.
-func noText(dst []byte, _ *table.Snapshot, _ *table.Row) ([]byte, bool) { return dst, false }
-
 // num is a number that is missing unless all of has were measured.
 func num(has conn.Has, f func(c *conn.Conn) int64) numFunc {
 	return func(_ *table.Snapshot, r *table.Row) (int64, bool) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
@@ -115,27 +116,29 @@ func (l *links) parse(data []byte) error {
 	}
 	for i := range all {
 		m := &all[i]
-		var index uint32
+		var head int
 		switch m.Header.Type {
 		case unix.RTM_NEWLINK:
-			if len(m.Data) < unix.SizeofIfInfomsg {
-				return errors.New("a short message of a device")
-			}
-			index = binary.NativeEndian.Uint32(m.Data[4:]) // ifinfomsg.ifi_index
+			head = unix.SizeofIfInfomsg
 		case unix.RTM_NEWADDR:
-			if len(m.Data) < unix.SizeofIfAddrmsg {
-				return errors.New("a short message of an address")
-			}
-			index = binary.NativeEndian.Uint32(m.Data[4:]) // ifaddrmsg.ifa_index
+			head = unix.SizeofIfAddrmsg
 		default:
 			continue
 		}
-		attrs, err := syscall.ParseNetlinkRouteAttr(m)
+		if len(m.Data) < head {
+			return errors.New("a short message of a device or an address")
+		}
+		index := binary.NativeEndian.Uint32(m.Data[4:]) // ifinfomsg.ifi_index, ifaddrmsg.ifa_index
+		// Not syscall.ParseNetlinkRouteAttr, which panics where the last attribute lacks its padding.
+		attrs, err := netlink.NewAttributeDecoder(m.Data[head:])
 		if err != nil {
 			return err
 		}
-		for _, a := range attrs {
-			l.take(m.Header.Type, index, a.Attr.Type, a.Value)
+		for attrs.Next() {
+			l.take(m.Header.Type, index, attrs.Type(), attrs.Bytes())
+		}
+		if err := attrs.Err(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
-	if ran < 20 {
+	if ran < 15 {
 		t.Errorf("%d commands", ran)
 	}
 }
