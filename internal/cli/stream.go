@@ -53,8 +53,8 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 // stream opens the collector and runs until done or, if ctx ends and nobody
 // takes the output, without it.
 func (p *plan) stream(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	stdout := &gauge{w: p.env.Stdout}
 	out, err := output.New(stdout, p.list, p.output)
 	if err != nil {
@@ -68,7 +68,7 @@ func (p *plan) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go onHangup(ctx, p.env.Stdout, cancel)
+	go onHangup(ctx, p.env.Stdout, func() { cancel(syscall.EPIPE) })
 	done := make(chan error, 1)
 	go func() {
 		fmt.Fprint(p.env.Stderr, notice)
@@ -83,6 +83,9 @@ func (p *plan) stream(ctx context.Context) error {
 		case <-time.After(lastTick):
 			// The loop may still read what the collector mapped: the kernel
 			// detaches it when the process exits.
+			if errors.Is(context.Cause(ctx), syscall.EPIPE) {
+				return nil // nobody waits for that tick
+			}
 			return stdout.unfinished()
 		}
 	}
