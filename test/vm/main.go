@@ -42,7 +42,7 @@ func main() {
 	flag.BoolVar(&o.fast, "fast", false, "only "+fastKernels+" and the tests "+fastTests)
 	flag.BoolVar(&o.btf, "btf", false, "only hold the BPF object against the types of every kernel")
 	flag.BoolVar(&o.places, "places", false, "no tests, only kernels that boot with options or without a part: place.go")
-	flag.BoolVar(&o.write, "write", false, "write the table of docs/kernel-support.md")
+	flag.BoolVar(&o.write, "write", false, "write these kernels' rows of docs/kernel-support.md")
 	flag.Parse()
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil { // kmod, for everybody
 		fmt.Fprintln(os.Stderr, "vm:", err)
@@ -69,8 +69,8 @@ func (o *options) main(ctx context.Context) error {
 		o.kernels, o.run = fastKernels, fastTests
 	}
 	switch {
-	case o.write && (o.kernels != "" || o.run != "" || o.places):
-		return errors.New("-write needs a whole run")
+	case o.write && (o.run != "" || o.places):
+		return errors.New("-write needs all tests and places of a kernel")
 	case o.append != "" && len(o.command) == 0:
 		return errors.New("-append needs a command: the table holds for kernels as they are")
 	}

@@ -260,19 +260,31 @@ func TestRead(t *testing.T) {
 
 func TestReplaceTable(t *testing.T) {
 	page := "# Kernels\n" + tableStart + "old\n" + tableEnd + "more\n"
-	k := kernel{name: "6.1", series: "6.1", arch: "amd64"}
+	k, other := kernel{name: "6.1", series: "6.1", arch: "amd64"}, kernel{name: "5.10", series: "5.10", arch: "amd64"}
+	locked := placesOf("6.1")[0].name
 	got, err := replaceTable([]byte(page), []*verdict{
-		{kernel: k, release: "6.1.0-1", passed: 3, seconds: 9.6},
-		{kernel: k, release: "6.1.0-1", place: "locked", tier: "diag", limits: []limit{{what: "eBPF"}}, seconds: 5},
+		{kernel: k, release: "6.1.0-1", passed: 3, second: []string{"TestA"}, wrong: []string{"x"}, seconds: 9.6},
+		{kernel: k, release: "6.1.0-1", place: locked, tier: "diag", limits: []limit{{what: "eBPF"}}, seconds: 5},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Kernels\n" + tableStart, "| 6.1 (Debian's 6.1.0-1) | amd64 | none | nothing | 3 | 10 |\n\n",
-		"| 6.1 (Debian's 6.1.0-1) | amd64 | locked | diag | eBPF | 5 |\n" + tableEnd + "more\n"} {
-		if !strings.Contains(string(got), want) {
-			t.Errorf("no %q in\n%s", want, got)
-		}
+	place := "| 6.1 (Debian's 6.1.0-1) | amd64 | " + locked + " | diag | eBPF | 5 |\n"
+	want := "# Kernels\n" + tableStart + kernelsHead +
+		"| 6.1 (Debian's 6.1.0-1) | amd64 | none | nothing | 3, of them at the second try TestA, **1 not as expected** | 10 |\n" +
+		placesHead + place + tableEnd + "more\n"
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	// Another run, of another kernel and of the first one again.
+	got, err = replaceTable(got, []*verdict{{kernel: other, release: "5.10.0", tier: "diag", passed: 1}, {kernel: k, release: "6.1.0-1", passed: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = "# Kernels\n" + tableStart + kernelsHead + "| 5.10 (Debian's 5.10.0) | amd64 | diag | nothing | 1 | 0 |\n" +
+		"| 6.1 (Debian's 6.1.0-1) | amd64 | none | nothing | 4 | 0 |\n" + placesHead + place + tableEnd + "more\n"
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if _, err := replaceTable([]byte("# Kernels\n"), nil); err == nil {
 		t.Error("a page without a place for the table is no error")
