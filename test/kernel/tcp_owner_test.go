@@ -156,8 +156,20 @@ func (s *stage) allClosed(a *actor) {
 	})
 }
 
-// ownerPIDReuse has another process get the pid of one that connected: each has its own.
+// ownerPIDReuse plays until nobody else had the pid first: a thread that keeps it, our own
+// runtime's perhaps, may live as long as the test.
 func ownerPIDReuse(s *stage) {
+	for range 10 {
+		if pidReuse(s) {
+			return
+		}
+		s = &stage{T: s.T, w: s.w, ns: testkit.NetNS(s.T), proc: s.proc}
+	}
+	s.Fatal("others were always faster than us to get the pid")
+}
+
+// pidReuse has another process get the pid of one that connected: each has its own.
+func pidReuse(s *stage) bool {
 	client, server := s.act("client"), s.act("server")
 	port := server.tell("listen l tcp")
 	for _, c := range []string{"lone", "shared"} {
@@ -172,10 +184,14 @@ func ownerPIDReuse(s *stage) {
 	s.want[0].what, s.want[0].holders = "of who had the pid first", 0
 	client.leave()
 	next := actAs(s.T, s.ns, "next", client.pid)
+	if next == nil {
+		return false
+	}
 	next.tell("connect c %s blocking", port)
 	s.expect("of who has it now", next, "c", "out", conn.OwnerConnect, 1)
 	s.expect("handed down", child, "shared", "out", conn.OwnerFiles, 1)
 	s.seen()
+	return true
 }
 
 // ownerCases live longer than a tick, so that either collector sees them.
