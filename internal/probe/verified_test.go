@@ -8,11 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/cilium/ebpf/features"
 
-	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -24,10 +22,16 @@ const verifiedOn = 6<<16 | 18<<8
 // here and nowhere else. Other kernels count differently, and may up to four times as much.
 func TestVerifiedInstructions(t *testing.T) {
 	testkit.Kernel(t)
+	cfg := bothProtocols
+	cfg.DNS = true
+	p, err := Open(cfg)
 	if !kernelIs(t, 6, 1) {
-		t.Skip("needs Linux 6.1, where the programs load: lifted by any kernel of the VM matrix from there on")
+		requireRefusal(t, p, err)
+		return
 	}
-	got := verified(t)
+	must(t, err)
+	t.Cleanup(func() { must(t, p.Close()) })
+	got := verified(t, p)
 	path := filepath.Join("testdata", "verified.txt")
 	version, err := features.LinuxVersionCode()
 	if err != nil {
@@ -57,16 +61,7 @@ func TestVerifiedInstructions(t *testing.T) {
 
 // verified is the instructions that the kernel's verifier went through, by program
 // (bpf_prog_info.verified_insns, 5.16).
-func verified(t *testing.T) map[string]uint32 {
-	p, err := Open(conn.Config{Interval: time.Second, TCP: true, UDP: true, MaxConns: 8192, DNS: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+func verified(t *testing.T, p *Probe) map[string]uint32 {
 	all := map[string]uint32{}
 	for _, s := range p.sets {
 		for name, prog := range s.programs {
