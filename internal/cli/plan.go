@@ -83,6 +83,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 		DNS:         udp && !o.numeric,
 		MaxConns:    int(o.maxConns),
 		Transitions: tcp && o.selection.events,
+		Stats:       o.bpfStats,
 		UDPTimeout:  time.Duration(o.udpTimeout),
 		Host:        env.Host,
 	}

@@ -199,7 +199,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	names := namer{enrich.New(p.env.Names), remotes}
 	defer names.owners.Close()
 	rows := p.newTable()
-	cost := newCost()
+	start := time.Now()
 	ticks, faults := 0, 0
 	for sample, err := range collector.Samples(ctx) {
 		if err != nil {
@@ -215,9 +215,8 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 			faults = len(sample.Faults)
 			frames.Missing(slices.Concat(collector.Missing(), sample.Faults))
 		}
-		f := tui.Frame{Snapshot: rows.Snapshot(), Log: log.mark()}
+		f := tui.Frame{Snapshot: rows.Snapshot(), Uptime: time.Since(start), Log: log.mark()}
 		past.keep(sample, f.Snapshot.Len())
-		cost.fill(&f)
 		frames.Put(f)
 		if ticks++; ticks == p.count {
 			break

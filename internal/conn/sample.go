@@ -28,6 +28,8 @@ type Sample struct {
 	Gone        []ID         // rows that end without a connection ending: time-wait and syn-recv sockets
 	DNS         []DNSMessage // sent and received since the last sample, a query before its answer
 	Loss        Loss
+	Cost        Cost         // of tcptop itself, read once a second at most
+	Programs    []Program    // likewise; a new slice with each reading, nil where there are none
 	Faults      []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
 	Totals      []OwnerTotal // what Loss hides, summed by owner since tcptop started
 	Last        bool         // the source ends after this sample

@@ -57,6 +57,9 @@ func (s *sampler) take() error {
 	}
 	s.findOwners()
 	s.finish()
+	if s.now >= s.out.Cost.Mono+int64(time.Second) || s.out.Last {
+		s.out.Cost.ReadProcess(s.now)
+	}
 	return nil
 }
 

@@ -32,15 +32,17 @@ type live struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	last   map[uint64]conn.Conn
-	flows  map[flowID]conn.Conn
-	closed map[uint64]conn.Conn
-	loss   conn.Loss
-	faults []string // of the newest sample
-	faulty bool     // faults are what the test is about
-	ticks  int
-	err    error
+	mu       sync.Mutex // guards what follows
+	last     map[uint64]conn.Conn
+	flows    map[flowID]conn.Conn
+	closed   map[uint64]conn.Conn
+	loss     conn.Loss
+	cost     conn.Cost
+	programs []conn.Program // as of cost
+	faults   []string       // of the newest sample
+	faulty   bool           // faults are what the test is about
+	ticks    int
+	err      error
 }
 
 type flowID struct {
@@ -140,6 +142,7 @@ func (l *live) take(s *conn.Sample) {
 		l.closed[c.ID.Cookie] = c
 	}
 	l.loss, l.faults = s.Loss, slices.Clone(s.Faults)
+	l.cost, l.programs = s.Cost, s.Programs
 	if len(l.faults) > 0 && !l.faulty {
 		l.t.Errorf("tick %d: %q", l.ticks, l.faults)
 	}

@@ -46,20 +46,6 @@ func (s *set) Close() error {
 	return errors.Join(errs...)
 }
 
-// skipped is how many events the kernel kept from the hooks: it does not run a tracing
-// program for one task while another is preempted within it on the same CPU
-// (prog->active, kernel/bpf; counted since 5.12). Tracepoints are not preempted before 7.0.
-func (s *set) skipped() (sum uint64, _ error) {
-	for name, p := range s.programs {
-		stats, err := p.Stats()
-		if err != nil {
-			return sum, fmt.Errorf("statistics of %s: %w", name, err)
-		}
-		sum += stats.RecursionMisses
-	}
-	return sum, nil
-}
-
 // start loads and attaches all of hooks, or none and returns a *hookError.
 func (o *object) start(hooks ...hook) (_ *set, err error) {
 	s := &set{iters: map[string]*link.Iter{}}

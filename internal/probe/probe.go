@@ -27,6 +27,7 @@ type Probe struct {
 	ring    *ring
 	dns     *dnsQueue
 	states  *transitions // nil where nobody asks for them
+	meter   *meter
 	inv     *inventory
 	listens *listeners
 	socks   *udpSockets
@@ -94,12 +95,12 @@ func (p *Probe) Missing() []string { return p.missing }
 // Skipped counts the events that the kernel kept from the hooks so far. It is 0 where
 // tracepoints are not preempted, which was so up to Linux 6.18 and is not in 7.3.
 func (p *Probe) Skipped() (sum uint64, _ error) {
-	for _, s := range p.sets {
-		n, err := s.skipped()
+	for i := range p.meter.programs {
+		stats, err := p.meter.programs[i].prog.Stats()
 		if err != nil {
 			return 0, err
 		}
-		sum += n
+		sum += stats.RecursionMisses
 	}
 	return sum, nil
 }
@@ -135,6 +136,10 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 		}
 	}
 	p.obj.spec = nil // some MiB that nobody asks for any more
+	var lacks string
+	if p.meter, lacks = openMeter(p.sets, p.obj.maps.Maps, p.cfg.Stats); lacks != "" {
+		p.missing = append(p.missing, lacks)
+	}
 	if p.ring, err = openRing(p.obj.maps.Maps["tt_ring"], p.slots.legend, size); err != nil {
 		return err
 	}
@@ -303,6 +308,10 @@ func (p *Probe) Close() error {
 	if p.flows != nil {
 		errs = append(errs, p.flows.Close())
 		p.flows = nil
+	}
+	if p.meter != nil {
+		errs = append(errs, p.meter.Close())
+		p.meter = nil
 	}
 	if p.obj != nil {
 		p.obj.maps.Close()

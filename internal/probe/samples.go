@@ -25,7 +25,7 @@ type sampler struct {
 	unowned map[uint32]orphan // live connections without an owner, by slot
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
-	count   int64             // monotonic ns at which skipped events are counted again
+	count   int64             // monotonic ns at which the kernel's statistics are asked for again
 	lost    []string          // hooks that were found detached then
 	began   bool              // a sample was taken
 }
@@ -33,8 +33,8 @@ type sampler struct {
 // orphan is a connection without an owner, and the tick that named it last.
 type orphan struct{ cookie, named uint64 }
 
-// skippedEvery is how often the kernel's statistics are asked for, a call per program.
-const skippedEvery = int64(time.Second)
+// statsEvery is how often they are, a call per program.
+const statsEvery = int64(time.Second)
 
 // maxRest is how rarely the owner of a connection is looked for that stands still
 // and that nobody was found to hold, such as the kernel's own.
@@ -247,9 +247,10 @@ func (s *sampler) loss() {
 	l.TotalsFull = atomic.LoadUint64(&n.TotalsFull)
 	l.Stale = s.slots.stale
 	if s.out.Mono >= s.count || s.out.Last {
-		s.count = s.out.Mono + skippedEvery
-		skipped, err := s.Skipped()
-		l.Skipped = max(l.Skipped, skipped)
+		s.count = s.out.Mono + statsEvery
+		s.out.Cost.ReadProcess(s.out.Mono)
+		programs, skipped, err := s.meter.read(&s.out.Cost)
+		s.out.Programs, l.Skipped = programs, max(l.Skipped, skipped)
 		s.fault("events that found no hook", err)
 		s.lost = s.lost[:0]
 		for _, set := range s.sets {

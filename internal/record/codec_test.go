@@ -89,12 +89,13 @@ func fill(v reflect.Value, rng *rand.Rand) {
 	}
 }
 
-// TestEveryMember fails where conn.Conn, Place, Process, Remote, Loss or OwnerTotal has a
+// TestEveryMember fails where conn.Conn, Place, Process, Remote, Loss, Cost or OwnerTotal has a
 // member that members.go does not name.
 func TestEveryMember(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &conn.Sample{Time: start, Host: "testhost", Conns: make([]conn.Conn, 3), Closed: make([]conn.Conn, 2), Gone: make([]conn.ID, 2), Totals: make([]conn.OwnerTotal, 2), Faults: []string{"a\n", "", "b"}}
 	fill(reflect.ValueOf(&s.Loss).Elem(), rng)
+	fill(reflect.ValueOf(&s.Cost).Elem(), rng)
 	for _, list := range []any{s.Conns, s.Closed, s.Gone, s.Totals} {
 		for i := range reflect.ValueOf(list).Len() {
 			fill(reflect.ValueOf(list).Index(i), rng)
@@ -114,6 +115,7 @@ func TestEveryMember(t *testing.T) {
 			case "Mono", "Origin", "Last":
 				fill(value, rng)
 			case "DNS": // what became of it is in Remote
+			case "Programs": // their sum is in Cost
 			case "Transitions": // a tick's state is in its rows
 			case "Cgroups", "Places", "Processes", "Remotes": // what they say is in the rows: TestPlaceChanges, TestProcessChanges, TestRemoteChanges
 			default:

@@ -145,7 +145,7 @@ func (e *Encoder) headSet(s *conn.Sample) {
 	e.time = e.block.Time
 	e.head = *s
 	e.head.Conns, e.head.Closed, e.head.Gone, e.head.Totals, e.head.Faults, e.head.DNS = nil, nil, nil, nil, nil, nil
-	e.head.Cgroups, e.head.Places, e.head.Processes, e.head.Remotes = nil, nil, nil, nil
+	e.head.Cgroups, e.head.Places, e.head.Processes, e.head.Remotes, e.head.Programs = nil, nil, nil, nil, nil
 }
 
 // faultSet writes what failed: texts, not columns.

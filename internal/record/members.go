@@ -120,6 +120,13 @@ var headMembers = join(
 	one("unnamed", func(s *conn.Sample) *uint64 { return &s.Loss.Unnamed }),
 	one("rows_full", func(s *conn.Sample) *uint64 { return &s.Loss.RowsFull }),
 	one("transitions_full", func(s *conn.Sample) *uint64 { return &s.Loss.TransitionsFull }),
+	one("cost_mono", func(s *conn.Sample) *int64 { return &s.Cost.Mono }),
+	one("cost_cpu_ns", func(s *conn.Sample) *uint64 { return &s.Cost.CPU }),
+	one("cost_resident", func(s *conn.Sample) *uint64 { return &s.Cost.Resident }),
+	one("cost_maps", func(s *conn.Sample) *uint64 { return &s.Cost.Maps }),
+	bit("cost_timed", func(s *conn.Sample) *bool { return &s.Cost.Timed }),
+	one("cost_hook_runs", func(s *conn.Sample) *uint64 { return &s.Cost.HookRuns }),
+	one("cost_hook_ns", func(s *conn.Sample) *uint64 { return &s.Cost.HookTime }),
 )
 
 // totalMembers are all numbers of an owner's total.

@@ -20,6 +20,11 @@ type Snapshot struct {
 	Loss    conn.Loss // since start
 	Lost    conn.Loss // in this tick
 	Totals  []conn.OwnerTotal
+	Cost    conn.Cost // of tcptop itself, as of its last reading
+	Spent   conn.Cost // between the last two readings, Mono being the time between them; zero is not known
+	// Programs are as of the last reading of Cost, Ran is what they took since the one before, in the
+	// same order.
+	Programs, Ran []conn.Program
 
 	events   []event // in order of time
 	len      int

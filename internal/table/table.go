@@ -5,6 +5,7 @@ package table
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"tcptop/internal/conn"
@@ -145,7 +146,12 @@ func (t *Table) begin(s *conn.Sample) {
 
 // account fills what a snapshot says of the tick itself.
 func (t *Table) account(s *conn.Sample) {
-	before := t.tick.head.Loss
+	last := &t.tick.head
+	before := last.Loss
+	spent, ran := last.Spent, last.Ran
+	if s.Cost.Mono != last.Cost.Mono {
+		spent, ran = s.Cost.Since(&last.Cost), ranSince(last.Programs, s.Programs)
+	}
 	loss := s.Loss
 	loss.RowsFull += t.over.count
 	var events []event
@@ -163,6 +169,28 @@ func (t *Table) account(s *conn.Sample) {
 		Loss:    loss,
 		Lost:    lostSince(before, loss),
 		Totals:  t.over.merge(s.Totals),
+		Cost:    s.Cost,
+		Spent:   spent,
+		Ran:     ran,
 		events:  events,
+
+		Programs: s.Programs,
 	}
+}
+
+// ranSince is what programs took between two readings; nil where that is not known.
+func ranSince(before, now []conn.Program) []conn.Program {
+	if len(before) != len(now) {
+		return nil
+	}
+	ran := slices.Clone(now)
+	for i := range ran {
+		p, was := &ran[i], &before[i]
+		if p.Name != was.Name || p.Runs < was.Runs || p.Time < was.Time {
+			return nil
+		}
+		p.Runs -= was.Runs
+		p.Time -= was.Time
+	}
+	return ran
 }

@@ -71,12 +71,18 @@ func ticks() []*conn.Sample {
 		c.Place = &conn.Place{User: name, Unit: name, Pod: name}
 		first.Conns = append(first.Conns, c)
 	}
+	first.Cost = cost(0)
 	return []*conn.Sample{first, later(first, 1), later(first, 2)}
+}
+
+// cost is what a tcptop takes that needs little.
+func cost(n int) conn.Cost {
+	return conn.Cost{Mono: 100*second + int64(n)*second, CPU: uint64(n+1) * 15_000_000, Resident: 34_000_000, Maps: 19_000_000}
 }
 
 // later is a tick in which three connections move, one opens and one closes.
 func later(first *conn.Sample, n int) *conn.Sample {
-	s := &conn.Sample{Time: first.Time.Add(time.Duration(n) * time.Second), Mono: first.Mono + int64(n)*second, Host: "web1", Origin: conn.FromBPF}
+	s := &conn.Sample{Time: first.Time.Add(time.Duration(n) * time.Second), Mono: first.Mono + int64(n)*second, Host: "web1", Origin: conn.FromBPF, Cost: cost(n)}
 	for i, rate := range []uint64{2_500_000, 480, 120_000_000} {
 		c := first.Conns[2+i]
 		c.RxBytes += uint64(n) * rate
@@ -145,7 +151,7 @@ func started(t testing.TB, w, h int) *driver {
 func (d *driver) tick(s *conn.Sample, n int) {
 	d.rows.Apply(s)
 	snap := d.rows.Snapshot()
-	d.Update(frameMsg{Snapshot: snap, digests: []*digest{d.seen.digest(snap)}, Uptime: time.Duration(n) * time.Second, CPU: 1.5, RSS: 34_000_000})
+	d.Update(frameMsg{Snapshot: snap, digests: []*digest{d.seen.digest(snap)}, Uptime: time.Duration(n) * time.Second})
 }
 
 // press sends keys, each as bubbletea names it.

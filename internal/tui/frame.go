@@ -12,8 +12,6 @@ import (
 type Frame struct {
 	Snapshot *table.Snapshot
 	Uptime   time.Duration // of tcptop
-	CPU      float64       // of tcptop over the tick, in percent of one CPU; negative is not known
-	RSS      uint64        // of tcptop, in bytes; 0 is not known
 	Log      string        // what is wrong with the log; "" is nothing
 
 	digests []*digest // of this tick and of those before it that were not taken

@@ -71,21 +71,6 @@ func (m *Model) hostName() string {
 	return m.cfg.Host
 }
 
-func (m *Model) costText() string {
-	f := &m.latest
-	if f.Snapshot == nil || m.width < 60 {
-		return ""
-	}
-	cost := ""
-	if f.CPU >= 0 {
-		cost = fmt.Sprintf("cpu %4.1f%%", f.CPU)
-	}
-	if f.RSS > 0 {
-		cost += "  mem " + strings.TrimLeft(string(column.AppendBytes(nil, f.RSS)), " ")
-	}
-	return cost
-}
-
 // lossText is what is not on the screen, "" where all is.
 func (m *Model) lossText() string {
 	s := m.head()

@@ -81,6 +81,7 @@ func (m *Model) openHelp() {
 		t.addSigns()
 		t.addPast(m)
 		t.addMissing(m)
+		t.addCost(m.head())
 		t.addColumns(m)
 	}
 	m.pane = t
