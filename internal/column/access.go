@@ -47,7 +47,7 @@ func flag(f func(c *conn.Conn) bool) numFunc {
 // rate is a rate over the tick, which the first tick cannot know.
 func rate(f func(r *table.Row) uint64) numFunc {
 	return func(s *table.Snapshot, r *table.Row) (int64, bool) {
-		if s.First || r.Has&conn.HasBytes == 0 {
+		if s.FirstOf(r) || r.Has&conn.HasBytes == 0 {
 			return 0, false
 		}
 		return clamp(f(r)), true

@@ -20,9 +20,10 @@ func frameFields() []Column {
 				return s.Time.UnixNano(), !s.Time.IsZero()
 			}},
 		{Name: "host", Title: "HOST", Kind: Text, Width: 12,
-			Help: "Name of the host that the row was measured on.",
-			Text: func(dst []byte, s *table.Snapshot, _ *table.Row) ([]byte, bool) {
-				return append(dst, s.Host...), s.Host != ""
+			Help: "Name of the host that the row was measured on; of several hosts, as it stands on the command line.",
+			Text: func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool) {
+				v := s.HostOf(r)
+				return append(dst, v...), v != ""
 			}},
 		{Name: "event", Title: "EVENT", Kind: Text, Width: 6, Values: names(conn.EventSample),
 			Help: "What happened to the connection in the tick: it opened, closed, failed to open, or was only sampled; with --events also that its state changed.",

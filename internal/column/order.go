@@ -42,6 +42,9 @@ func (o Order) Compare(s *table.Snapshot) func(a, b *table.Row) int {
 		if n := value(a, b); n != 0 {
 			return n
 		}
+		if n := cmp.Compare(a.ID.Host, b.ID.Host); n != 0 {
+			return n
+		}
 		if n := cmp.Compare(a.ID.Cookie, b.ID.Cookie); n != 0 {
 			return n
 		}

@@ -69,7 +69,7 @@ func listenerFields() []Column {
 		{Name: "accept_rate", Title: "ACCEPT/s", Kind: Count, Width: 8, Unit: "connections/s",
 			Help: "Listeners: growth of accepts over the tick, per second; missing in the first tick.",
 			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
-				return clamp(r.AcceptRate), !s.First && r.Has&conn.HasAccepts != 0
+				return clamp(r.AcceptRate), !s.FirstOf(r) && r.Has&conn.HasAccepts != 0
 			}},
 		{Name: "accept_p50_us", Title: "WAIT50", Kind: Micros, Width: 7, Unit: "µs",
 			Help: "Listeners: how long the connections waited for accept that the newest tick with any accepted, the median, to an eighth.",
@@ -105,7 +105,7 @@ func verdictFields() []Column {
 		{Name: "limit", Title: "LIMIT", Kind: Text, Width: 11, Values: names(conn.LimitApp),
 			Help: "What held this connection back for most of the tick: app (its program has nothing to send), peer-window, send-buffer, cwnd (congestion control), loss, reader (its program does not read), or idle. Missing in the first tick and where this end cannot know, which is so for one that only receives and reads at once. The rule is in docs/limit.md.",
 			Text: func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool) {
-				if s.First || r.Limit == 0 {
+				if s.FirstOf(r) || r.Limit == 0 {
 					return dst, false
 				}
 				return append(dst, r.Limit.String()...), true
@@ -113,7 +113,7 @@ func verdictFields() []Column {
 		{Name: "limit_share", Title: "SHARE", Kind: Percent, Width: 5, Unit: "%",
 			Help: "Share of the tick for which limit held the connection back; of a group, that of its bytes, moved or waiting.",
 			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
-				return int64(r.Share), !s.First && r.Limit != 0
+				return int64(r.Share), !s.FirstOf(r) && r.Limit != 0
 			}},
 	}
 }
@@ -197,8 +197,8 @@ func honestyFields() []Column {
 			}},
 		{Name: "source", Title: "SOURCE", Kind: Text, Width: 6, Values: names(conn.FromBPF),
 			Help: "Collector that measured the row: bpf is complete, diag (sock_diag) has no UDP bytes and misses connections shorter than a tick.",
-			Text: func(dst []byte, s *table.Snapshot, _ *table.Row) ([]byte, bool) {
-				v := s.Origin.String()
+			Text: func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool) {
+				v := s.OriginOf(r).String()
 				return append(dst, v...), v != ""
 			}},
 	}

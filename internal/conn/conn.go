@@ -11,10 +11,12 @@ import (
 // Cookie is the kernel's socket cookie (sock_gen_cookie, net/core/sock_diag.c):
 // never reused. Serial tells apart what one socket does in turn: for TCP it
 // counts the connections of a socket that was disconnected and connected again,
-// for UDP it is the start of the flow in monotonic nanoseconds.
+// for UDP it is the start of the flow in monotonic nanoseconds. Host tells several
+// hosts apart where their rows are joined, from 1; 0 is this host.
 type ID struct {
 	Cookie uint64
 	Serial uint64
+	Host   uint16
 }
 
 // TimeWaitSerial marks the small socket that a connection leaves behind for

@@ -42,7 +42,7 @@ func (w *textWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 		w.header()
 	}
 	for _, r := range rows {
-		if s.First || HasNews(r) {
+		if s.FirstOf(r) || HasNews(r) {
 			w.line(s, r)
 		}
 	}

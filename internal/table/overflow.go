@@ -109,3 +109,21 @@ func lostSince(before, now conn.Loss) conn.Loss {
 		RowsFull:        now.RowsFull - min(now.RowsFull, before.RowsFull),
 	}
 }
+
+// addLoss is what two hosts lost together.
+func addLoss(a, b conn.Loss) conn.Loss {
+	return conn.Loss{
+		TableFull:       a.TableFull + b.TableFull,
+		RingFull:        a.RingFull + b.RingFull,
+		QueueFull:       a.QueueFull + b.QueueFull,
+		FlowsFull:       a.FlowsFull + b.FlowsFull,
+		TotalsFull:      a.TotalsFull + b.TotalsFull,
+		Stale:           a.Stale + b.Stale,
+		Skipped:         a.Skipped + b.Skipped,
+		MissedTicks:     a.MissedTicks + b.MissedTicks,
+		DNSFull:         a.DNSFull + b.DNSFull,
+		Unnamed:         a.Unnamed + b.Unnamed,
+		TransitionsFull: a.TransitionsFull + b.TransitionsFull,
+		RowsFull:        a.RowsFull + b.RowsFull,
+	}
+}

@@ -71,7 +71,7 @@ func (h *selection) order(a, b *Row) int {
 }
 
 func compareID(a, b conn.ID) int {
-	return cmp.Or(cmp.Compare(a.Cookie, b.Cookie), cmp.Compare(a.Serial, b.Serial))
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Cookie, b.Cookie), cmp.Compare(a.Serial, b.Serial))
 }
 
 func (h *selection) Len() int           { return len(h.rows) }

@@ -25,6 +25,7 @@ type Snapshot struct {
 	// Programs are as of the last reading of Cost, Ran is what they took since the one before, in the
 	// same order.
 	Programs, Ran []conn.Program
+	Hosts         []Host // whose rows these are, by Row.ID.Host from 1; nil: they are one host's
 
 	events   []event // in order of time
 	len      int

@@ -41,7 +41,7 @@ type moment struct {
 
 // mark tells connections apart that had the same row one after the other.
 func mark(id conn.ID) uint32 {
-	return uint32(id.Cookie) ^ uint32(id.Serial) ^ uint32(id.Serial>>32)
+	return uint32(id.Cookie) ^ uint32(id.Serial) ^ uint32(id.Serial>>32) ^ uint32(id.Host)<<20
 }
 
 // observer digests one tick after the other.
@@ -54,7 +54,7 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 	n := &digest{at: headOfTick(s), moments: make([]moment, 0, o.moved)}
 	for r := range s.Rows() {
 		n.count.add(r)
-		if r.Moved || s.First && r.RetransPackets > 0 {
+		if r.Moved || s.FirstOf(r) && r.RetransPackets > 0 {
 			n.moments = append(n.moments, moment{r.Pos, mark(r.ID), float32(r.RxRate), float32(r.TxRate), r.RTT, r.RetransPackets})
 		}
 		if r.Event != conn.EventSample {
@@ -69,7 +69,7 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 
 // headOfTick is s without its rows, which may be kept.
 func headOfTick(s *table.Snapshot) *table.Snapshot {
-	return &table.Snapshot{Time: s.Time, Mono: s.Mono, Elapsed: s.Elapsed, First: s.First, Host: s.Host, Origin: s.Origin}
+	return &table.Snapshot{Time: s.Time, Mono: s.Mono, Elapsed: s.Elapsed, First: s.First, Host: s.Host, Origin: s.Origin, Hosts: s.Hosts}
 }
 
 func (c *count) add(r *table.Row) {

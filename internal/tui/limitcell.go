@@ -10,7 +10,7 @@ import (
 // there is room for.
 func limitCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	l := it.row.Limit
-	if it.at.First || l == 0 {
+	if it.at.FirstOf(it.row) || l == 0 {
 		return append(dst, missing...), dim
 	}
 	share := " " + strconv.Itoa(int(it.row.Share)) + "%"

@@ -81,7 +81,7 @@ func (p places) in(old, s *table.Snapshot) places {
 
 // row is the candidate for r.
 func (o *ordering) row(r *table.Row) candidate {
-	c := candidate{at: -1, tie: [2]uint64{r.ID.Cookie, r.ID.Serial}, row: r}
+	c := candidate{at: -1, tie: [2]uint64{r.ID.Cookie, r.ID.Serial ^ uint64(r.ID.Host)<<48}, row: r}
 	if place, ok := o.frozen.of(r); ok {
 		c.class = place
 		return c
