@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -158,6 +159,22 @@ func (s *Schema) Append(dst []byte, r *Record, epoch, seq uint64) []byte {
 		before = ','
 	}
 	return append(dst, '}', '\n')
+}
+
+// ParseSums reads from a line that Append wrote what its record stands for, and whether
+// that is records which were dropped before.
+func ParseSums(line []byte) (s Sums, dropped bool, err error) {
+	var r struct {
+		Sums
+		Reason string `json:"reason"`
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		return s, false, err
+	}
+	if r.Reason == "" {
+		r.Records = 1
+	}
+	return r.Sums, r.Reason != "", nil
 }
 
 // cut shortens text to what a record has room for, at a whole character.

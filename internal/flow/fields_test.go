@@ -85,3 +85,22 @@ func TestServerPort(t *testing.T) {
 		}
 	}
 }
+
+// What a line says of its record is what the record says.
+func TestParseSums(t *testing.T) {
+	h := newHost(flow.Config{Top: 1})
+	h.tick(conn.Sample{}, false)
+	records := h.tick(conn.Sample{Conns: []conn.Conn{hostile(), young(tcp(2, 7, 8), 1)}}, true)
+	records = append(records, flow.Dropped(noon, "web-1", "spool_full", flow.Sums{Records: 12, Conns: 30, Moved: flow.Moved{RxBytes: 1<<64 - 1, TxBytes: 5}}))
+	schema := flow.NewSchema(column.New())
+	for i := range records {
+		r := &records[i]
+		got, dropped, err := flow.ParseSums(schema.Append(nil, r, 1, 1))
+		if err != nil || dropped != (r.Reason != "") || got != r.Sums() {
+			t.Errorf("%+v, %v, %v; the record has %+v", got, dropped, err, r.Sums())
+		}
+	}
+	if _, _, err := flow.ParseSums([]byte(`{"conns":-1}`)); err == nil {
+		t.Error("no error")
+	}
+}

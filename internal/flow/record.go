@@ -23,9 +23,12 @@ func (k Kind) String() string { return kindNames[k] }
 
 // Moved is what connections carried, retransmissions as in conn.Conn.
 type Moved struct {
-	RxBytes, TxBytes             uint64
-	RxPackets, TxPackets         uint64
-	RetransBytes, RetransPackets uint64
+	RxBytes        uint64 `json:"rx_bytes"`
+	TxBytes        uint64 `json:"tx_bytes"`
+	RxPackets      uint64 `json:"rx_packets"`
+	TxPackets      uint64 `json:"tx_packets"`
+	RetransBytes   uint64 `json:"retrans_bytes"`
+	RetransPackets uint64 `json:"retrans_packets"`
 }
 
 func movedBy(c *conn.Conn) Moved {
@@ -81,11 +84,13 @@ type Sums struct {
 	Moved
 }
 
-// Count adds a record.
-func (s *Sums) Count(r *Record) {
-	s.Records++
-	s.Conns += r.conns()
-	s.Moved.Add(&r.Moved)
+// Sums is what r stands for: itself, or the records that were dropped before.
+func (r *Record) Sums() Sums {
+	s := Sums{Records: 1, Conns: r.conns(), Moved: r.Moved}
+	if r.Reason != "" {
+		s.Records = r.Records
+	}
+	return s
 }
 
 // Add adds o.
@@ -106,4 +111,9 @@ func (r *Record) conns() uint64 {
 func (r *Record) fold(o *Record) {
 	r.Conns += o.conns()
 	r.Moved.Add(&o.Moved)
+}
+
+// Less is s without o, which is a part of it.
+func (s *Sums) Less(o *Sums) Sums {
+	return Sums{s.Records - o.Records, s.Conns - o.Conns, s.Moved.since(&o.Moved)}
 }
