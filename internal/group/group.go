@@ -1,0 +1,160 @@
+// Package group folds snapshots into what a host moved, exactly, and by whom, in a fixed
+// number of groups: the same few series whatever happens on the host. It is pure.
+package group
+
+import (
+	"maps"
+	"time"
+
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
+
+// Config bounds a Folder. Zero fields take their defaults.
+type Config struct {
+	Top    int    // groups besides other; 50
+	Peer   Peer   // what is told of remote addresses
+	Redact Redact // what is not told at all
+
+	Window       time.Duration // over which groups are compared; 10s
+	Rounds       int           // windows in a row that a group must win to take another's place; 3
+	Residency    time.Duration // for which a group keeps its place at least; 10m
+	Replacements int           // places that change hands in an hour at most; 30
+}
+
+func (c Config) withDefaults() Config {
+	fill(&c.Top, 50)
+	fill(&c.Window, 10*time.Second)
+	fill(&c.Rounds, 3)
+	fill(&c.Residency, 10*time.Minute)
+	fill(&c.Replacements, 30)
+	return c
+}
+
+func fill[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// Folder adds up what snapshots say was moved. It is for one goroutine; the Views that it
+// gives away are for any.
+type Folder struct {
+	cfg    Config
+	start  int64  // monotonic ns of the first tick: what moved before is nobody's
+	tick   uint64 // number of this one
+	seats  []seat // by Row.Pos
+	lost   conn.OwnerTotal
+	host   Host
+	groups map[Key]*member // that had rows in the tick before
+	active []*member       // that have some in this one, in order of these
+	slots  slots
+	view   *View // the newest
+}
+
+// New returns a Folder that has seen nothing.
+func New(cfg Config) *Folder {
+	cfg = cfg.withDefaults()
+	return &Folder{cfg: cfg, groups: make(map[Key]*member), slots: newSlots(cfg)}
+}
+
+// member is what the connections of one group did in this tick.
+type member struct {
+	key    Key
+	tick   uint64
+	moved  Traffic
+	opened uint64
+	conns  uint64
+	rtt    uint32 // µs, the largest
+}
+
+// Fold takes the next snapshot; none may be left out. s may be released afterwards.
+func (f *Folder) Fold(s *table.Snapshot) *View {
+	f.tick++
+	if s.First || f.tick == 1 {
+		clear(f.seats)
+		f.start, f.lost = s.Mono, sum(s.Totals)
+		f.slots.begin(s.Mono)
+	}
+	f.slots.expose(f.view)
+	f.host.States = [len(f.host.States)]uint64{}
+	f.host.Flows = 0
+	for r := range s.Rows() {
+		f.row(r)
+	}
+	f.slots.rest()
+	for _, m := range f.active {
+		f.slots.add(m)
+	}
+	f.active = f.active[:0]
+	maps.DeleteFunc(f.groups, func(_ Key, m *member) bool { return m.tick != f.tick })
+	f.addLost(s.Totals)
+	f.slots.compete(s.Mono)
+	f.view = f.look(s)
+	return f.view
+}
+
+// row counts what r did since the tick before.
+func (f *Folder) row(r *table.Row) {
+	p := f.seat(r)
+	moved, opened := p.take(r, f.start), p.opens(r, f.start)
+	f.host.row(r, &moved, opened)
+	if !grouped(r) {
+		return
+	}
+	m := f.member(p, r)
+	m.moved.Add(&moved)
+	if opened {
+		m.opened++
+	}
+	if live(r) {
+		m.conns++
+		if r.Has&conn.HasPath != 0 {
+			m.rtt = max(m.rtt, r.RTT)
+		}
+	}
+}
+
+// member is the group of r, whose seat is p.
+func (f *Folder) member(p *seat, r *table.Row) *member {
+	if p.member == nil || p.describes != described(r) {
+		key := f.cfg.key(r)
+		p.describes, p.member = described(r), f.groups[key]
+		if p.member == nil {
+			p.member = &member{key: key}
+		}
+	}
+	m := p.member
+	if m.tick != f.tick {
+		// Its own entry may have gone while it had no row.
+		if known := f.groups[m.key]; known != nil {
+			m, p.member = known, known
+		} else {
+			f.groups[m.key] = m
+		}
+		if m.tick != f.tick {
+			*m = member{key: m.key, tick: f.tick}
+			f.active = append(f.active, m)
+		}
+	}
+	return m
+}
+
+// addLost counts the connections that never had a row: nobody knows whose they were.
+func (f *Folder) addLost(totals []conn.OwnerTotal) {
+	now := sum(totals)
+	moved := Traffic{RxBytes: now.RxBytes - min(now.RxBytes, f.lost.RxBytes), TxBytes: now.TxBytes - min(now.TxBytes, f.lost.TxBytes)}
+	f.host.Moved[0].Add(&moved)
+	f.host.Closed[0][0] += now.Conns - min(now.Conns, f.lost.Conns)
+	f.slots.other.moved.Add(&moved)
+	f.lost = now
+}
+
+func sum(totals []conn.OwnerTotal) (sum conn.OwnerTotal) {
+	for i := range totals {
+		sum.Conns += totals[i].Conns
+		sum.RxBytes += totals[i].RxBytes
+		sum.TxBytes += totals[i].TxBytes
+	}
+	return sum
+}
