@@ -30,9 +30,11 @@ type Env struct {
 	Environ    []string
 	// SystemConfig is the path of the host's configuration file; "" is none.
 	SystemConfig string
-	Open         func(conn.Config) (Collector, error) // by eBPF
-	OpenDiag     func(conn.Config) (Collector, error) // by sock_diag
-	Examine      func(version string) *doctor.Report  // what can be measured
+	Open         func(conn.Config) (Collector, error)         // by eBPF
+	OpenDiag     func(conn.Config) (Collector, error)         // by sock_diag
+	Examine      func(version string) (*doctor.Report, error) // what can be measured
+	// Refuse is why nothing is done at all; nil is no reason.
+	Refuse error
 	// Confine gives up what this process does not need any more; nil gives up nothing.
 	Confine func(sandbox.Config) (sandbox.Held, error)
 	// Names says where names come from.
@@ -70,6 +72,9 @@ const (
 // Main runs tcptop with args, the command line without the program's name, until
 // it is done or ctx ends, and returns the exit code.
 func Main(ctx context.Context, env Env, args []string) int {
+	if env.Refuse != nil {
+		return env.conclude(ctx, env.Refuse)
+	}
 	root := newRoot(&env)
 	root.SetArgs(args)
 	return env.conclude(ctx, root.ExecuteContext(ctx))

@@ -21,13 +21,15 @@ func doctorCommand(env *Env) *cobra.Command {
 		Short: "Show what can be measured on this host, and why not more",
 		Args:  cobra.NoArgs,
 		RunE: func(_ *cobra.Command, _ []string) error {
-			r := env.Examine(env.Version)
+			r, err := env.Examine(env.Version)
+			if err != nil {
+				return &failure{code: exitRuntime, msg: err.Error()}
+			}
 			if !debug {
 				for i := range r.Hooks {
 					r.Hooks[i].Detail = ""
 				}
 			}
-			var err error
 			if format.word == "json" {
 				err = json.NewEncoder(env.Stdout).Encode(r)
 			} else {

@@ -15,6 +15,7 @@ import (
 	"tcptop/internal/conn"
 	"tcptop/internal/doctor"
 	"tcptop/internal/enrich"
+	"tcptop/internal/sandbox"
 )
 
 const second = int64(time.Second)
@@ -35,6 +36,7 @@ func fakeEnv(stdout, stderr io.Writer) cli.Env {
 		Open:         openFake,
 		OpenDiag:     openFakeDiag,
 		Examine:      examineFake,
+		Confine:      confineFake,
 		Names: enrich.Config{
 			LookupUser: func(uid uint32) string { return map[uint32]string{0: "root", 1000: "ann"}[uid] },
 			Proc:       "/nonexistent",
@@ -129,8 +131,21 @@ func openFakeDiag(cfg conn.Config) (cli.Collector, error) {
 	return fake{source: replay([]*conn.Sample{s}), missing: missing}, nil
 }
 
+// confineFake is a kernel that has nothing to confine files with, where TCPTOP_FAKE_CONFINE
+// says so.
+func confineFake(cfg sandbox.Config) (sandbox.Held, error) {
+	if os.Getenv("TCPTOP_FAKE_CONFINE") == "" {
+		return sandbox.Held{}, nil
+	}
+	held := sandbox.Held{Lacks: []string{"Landlock (files)"}}
+	if cfg.Strict {
+		return held, &sandbox.LackingError{What: held.Lacks}
+	}
+	return held, nil
+}
+
 // examineFake is what would be found of it.
-func examineFake(version string) *doctor.Report {
+func examineFake(version string) (*doctor.Report, error) {
 	r := &doctor.Report{
 		Version: version, Kernel: "6.18.0", Arch: "amd64", Tier: doctor.Full, Missing: []string{},
 		Facts: []doctor.Fact{{Name: "BTF", Value: "/sys/kernel/btf/vmlinux"}, {Name: "seccomp", Value: "filter", Note: "may forbid bpf(2)"}},
@@ -147,7 +162,7 @@ func examineFake(version string) *doctor.Report {
 	case "unsupported":
 		r.Tier, r.Refused = doctor.None, "this kernel lacks BTF"
 	}
-	return r
+	return r, nil
 }
 
 // inPlaces has a row in each of some containers and units.

@@ -27,7 +27,7 @@ func Live(version string) Env {
 		Local:        time.Local,
 		Open:         openProbe,
 		OpenDiag:     openDiag,
-		Examine:      doctor.Examine,
+		Examine:      examine,
 		Confine:      sandbox.Enter,
 		Remotes:      hostNames(),
 		LookupAddr:   lookupAddr,
@@ -35,12 +35,15 @@ func Live(version string) Env {
 		UserID:       lookupUserID,
 		NetNS:        namedNetNS,
 	}
-	env.Names.Containers = watchContainers(env.Environ)
 	// Without them only a hint and a field are poorer.
 	env.Executable, _ = os.Executable()
 	env.Host, _ = os.Hostname()
+	env.borrow()
+	env.Names.Containers = watchContainers(env.Environ)
 	return env
 }
+
+func examine(version string) (*doctor.Report, error) { return doctor.Examine(version), nil }
 
 func openProbe(cfg conn.Config) (Collector, error) {
 	p, err := probe.Open(cfg)

@@ -68,7 +68,7 @@ func (o *options) groups() []flagGroup {
 		{"Output", o.outputFlags()},
 		{"Only those connections", o.selection.flags()},
 		{"Log", o.log.flags()},
-		{"Screen", o.look.flags()},
+		{"Screen (lines take no notice)", o.look.flags()},
 		{"Collector", o.collectorFlags()},
 	}
 }
