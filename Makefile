@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm generate verify fmt lint vuln bench fuzz recipes screenshot dist clean
+.PHONY: help build run test test-kernel test-vm generate verify fmt lint vuln bench bench-host fuzz recipes screenshot dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ vuln: ## what is known to be vulnerable in the program's libraries and in Go, an
 
 bench: ## all benchmarks; BENCH=regexp COUNT=10
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+bench-host: ## what tcptop costs this host, into docs/overhead.md: as root, alone on the machine, half an hour; ARGS=-quick for a trial
+	go run ./test/host $(ARGS)
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	@.ci/fuzz $(FUZZTIME)

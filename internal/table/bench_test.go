@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"tcptop/internal/conn"
 	"tcptop/internal/table"
@@ -37,7 +38,7 @@ func benchApply(b *testing.B, n, percent int) {
 		s.Conns = append(s.Conns, all.Conns[i])
 	}
 	all.Conns = nil
-	perRow := float64(heap()-before)/float64(n) - 296*float64(len(s.Conns))/float64(n)
+	perRow := (float64(heap()-before) - float64(unsafe.Sizeof(conn.Conn{}))*float64(cap(s.Conns))) / float64(n)
 	last := tab.Snapshot()
 	b.ReportAllocs()
 	for b.Loop() {

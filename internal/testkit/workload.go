@@ -56,6 +56,9 @@ func start(t testing.TB, cmd *Cmd) *Workload {
 	return w
 }
 
+// NS returns the namespace that the generator is in.
+func (w *Workload) NS() *NS { return w.cmd.ns }
+
 // PID returns the process id of the generator.
 func (w *Workload) PID() int { return w.cmd.Process.Pid }
 

@@ -23,7 +23,7 @@ func BenchmarkDNS(b *testing.B) {
 		{"load=answer", append(udp[:3:3], "-from", "53")},
 	} {
 		c := &comparison{load: load, subjects: []subject{
-			{"dns=off", listening(false)}, {"dns=off-again", listening(false)}, {"dns=on", listening(true)},
+			{name: "dns=off", start: listening(false)}, {name: "dns=off-again", start: listening(false)}, {name: "dns=on", start: listening(true)},
 		}}
 		b.Run(load.name, c.bench)
 	}

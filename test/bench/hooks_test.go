@@ -22,13 +22,13 @@ func BenchmarkUDPHooks(b *testing.B) {
 	testkit.Kernel(b)
 	for _, load := range hookLoads {
 		c := &comparison{load: load, subjects: []subject{
-			{"hooks=none", nothing},
-			{"hooks=none-again", nothing},
-			{"hooks=tcptop", ownHooks},
-			{"hooks=empty", otherHooks(loadUdp, "tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
-			{"hooks=skb", otherHooks(loadUdp, "tb_skb_out", "tb_skb_in")},
-			{"hooks=calls", otherHooks(loadUdp, "tb_call_send", "tb_call_recv")},
-			{"hooks=calls+peers", otherHooks(loadUdp, "tb_peer_send", "tb_peer_recv", "tb_peer_to", "tb_peer_from")},
+			{name: "hooks=none", start: nothing},
+			{name: "hooks=none-again", start: nothing},
+			{name: "hooks=tcptop", start: ownHooks},
+			{name: "hooks=empty", start: otherHooks(loadUdp, "tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
+			{name: "hooks=skb", start: otherHooks(loadUdp, "tb_skb_out", "tb_skb_in")},
+			{name: "hooks=calls", start: otherHooks(loadUdp, "tb_call_send", "tb_call_recv")},
+			{name: "hooks=calls+peers", start: otherHooks(loadUdp, "tb_peer_send", "tb_peer_recv", "tb_peer_to", "tb_peer_from")},
 		}}
 		b.Run(load.name, c.bench)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tcptop/internal/testkit"
 )
 
 // subject is something whose cost is looked for. start returns when it has an
@@ -18,20 +20,22 @@ import (
 type subject struct {
 	name  string
 	start func(b *testing.B) (pid int, stop func())
+	// within is start for what watches the namespace that the workload is in.
+	within func(b *testing.B, ns *testkit.NS) (stop func())
 }
 
 // without is what everything is compared with. It is there twice: what nothing
 // against nothing gives is as fine as these comparisons can be.
 var (
-	without = subject{"with=nothing", nothing}
-	again   = subject{"with=nothing-again", nothing}
+	without = subject{name: "with=nothing", start: nothing}
+	again   = subject{name: "with=nothing-again", start: nothing}
 )
 
 func nothing(*testing.B) (int, func()) { return 0, func() {} }
 
 // program is the real tcptop, streaming away. Its first line says that every hook is in.
 func program(name, path string, flags ...string) subject {
-	return subject{name, func(b *testing.B) (int, func()) {
+	return subject{name: name, start: func(b *testing.B) (int, func()) {
 		row, err := net.Listen("tcp4", "127.0.0.1:0") // there is a line also where nobody else has a socket
 		if err != nil {
 			b.Fatal(err)

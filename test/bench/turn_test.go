@@ -16,12 +16,12 @@ func BenchmarkTurnHooks(b *testing.B) {
 		{"load=bulk/conns=1", []string{"bench-bulk", "-conns", "1"}},
 	} {
 		c := &comparison{load: load, subjects: []subject{
-			{"hooks=none", nothing},
-			{"hooks=none-again", nothing},
-			{"hooks=empty-segment", otherHooks(loadTurn, "tb_no_probe")},
-			{"hooks=turn-segment", otherHooks(loadTurn, "tb_turn_probe")},
-			{"hooks=empty-read", otherHooks(loadTurn, "tb_no_read")},
-			{"hooks=turn-read", otherHooks(loadTurn, "tb_turn_read")},
+			{name: "hooks=none", start: nothing},
+			{name: "hooks=none-again", start: nothing},
+			{name: "hooks=empty-segment", start: otherHooks(loadTurn, "tb_no_probe")},
+			{name: "hooks=turn-segment", start: otherHooks(loadTurn, "tb_turn_probe")},
+			{name: "hooks=empty-read", start: otherHooks(loadTurn, "tb_no_read")},
+			{name: "hooks=turn-read", start: otherHooks(loadTurn, "tb_turn_read")},
 		}}
 		b.Run(load.name, c.bench)
 	}
