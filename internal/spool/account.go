@@ -10,7 +10,7 @@ import (
 // Why records are dropped.
 const (
 	SpoolFull      = "spool_full"     // the oldest make room
-	Unacknowledged = "unacknowledged" // likewise, but it was sent and no answer came: the engine may have it
+	Unacknowledged = "unacknowledged" // likewise or refused, but it was sent before and no answer came: the engine may have it
 	DiskFull       = "disk_full"      // the disk takes nothing, and neither does memory
 	DiskSlow       = "disk_slow"      // the disk takes less than there is
 	Rejected       = "rejected"       // the engine refuses what is in them
@@ -41,7 +41,7 @@ func (t tally) clone() tally {
 
 // Stats is how the spool fares.
 type Stats struct {
-	Segments int
+	Segments int       // that wait for an engine
 	Bytes    int64     // on disk, but for dead letters
 	Memory   int64     // bytes of segments in memory
 	Dead     int64     // bytes of dead letters
@@ -68,12 +68,15 @@ func (s *Spool) counted(reason string, sums, carried *flow.Sums) {
 func (s *Spool) publish() {
 	c := s.count
 	c.Dropped = maps.Clone(s.count.Dropped)
-	c.Segments = len(s.entries)
 	for _, e := range s.entries {
 		if e.data == nil {
 			c.Bytes += e.size
 		}
 		c.Memory += int64(len(e.data))
+		if e.refused != "" {
+			continue
+		}
+		c.Segments++
 		if c.Oldest.IsZero() || e.Time.Before(c.Oldest) {
 			c.Oldest = e.Time
 		}

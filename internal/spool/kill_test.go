@@ -13,6 +13,7 @@ import (
 
 	"tcptop/internal/column"
 	"tcptop/internal/flow"
+	"tcptop/internal/testkit/records"
 )
 
 // childDir is where the child of TestKill keeps its records.
@@ -37,16 +38,16 @@ func child() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	for h := newHost(); ; {
-		records := h.interval()
-		_ = out.Encode(report{Putting: &h.truth})
-		s.Put(records)
-		_ = out.Encode(report{Put: &h.truth})
-		if h.ticks%3 == 0 {
-			g := s.Take(h.ticks%2 == 0)
-			switch h.ticks % 4 {
+	for h := records.NewHost(); ; {
+		interval := h.Interval()
+		_ = out.Encode(report{Putting: &h.Truth})
+		s.Put(interval)
+		_ = out.Encode(report{Put: &h.Truth})
+		if h.Ticks%3 == 0 {
+			g := s.Take(h.Ticks%2 == 0)
+			switch h.Ticks % 4 {
 			case 0:
-				s.Reject(g, g.Lines)
+				s.Reject(g, g.Lines, false)
 			case 1:
 				s.Back(g, false)
 			default:
@@ -61,16 +62,16 @@ func child() {
 // once: what Put returned for is never lost, and what it was at is there whole or not at all.
 func TestKill(t *testing.T) {
 	dir := t.TempDir() + "/s"
-	e := newEngine()
+	e := records.NewEngine()
 	var truth flow.Moved
 	torn, random := uint64(0), rand.New(rand.NewPCG(1, 2))
 	for range 12 {
 		put, putting := runChild(t, dir, e, time.Duration(20+random.IntN(60))*time.Millisecond)
 		s := open(t, Config{Dir: dir, MaxSize: 1 << 30})
 		torn += s.Stats().Torn
-		s.Put(newHost().interval()) // says what was refused and not told of yet
+		s.Put(records.NewHost().Interval()) // says what was refused and not told of yet
 		own := flow.Moved{RxBytes: 15000, TxBytes: 150, RxPackets: 15, TxPackets: 15}
-		e.drain(t, s)
+		drain(t, s, e)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -79,22 +80,22 @@ func TestKill(t *testing.T) {
 		with := truth
 		truth.Add(&put)
 		with.Add(&putting)
-		switch e.all() {
+		switch e.All() {
 		case truth:
 		case with:
 			truth = with
 		default:
-			t.Fatalf("stored %+v and dropped %+v; there was %+v before, then %+v or %+v", e.stored, e.dropped, before, truth, with)
+			t.Fatalf("stored %+v and dropped %+v; there was %+v before, then %+v or %+v", e.Stored, e.Dropped, before, truth, with)
 		}
 	}
-	if len(e.reasons) < 2 {
-		t.Errorf("nothing was dropped: %+v", e.reasons)
+	if len(e.Reasons) < 2 {
+		t.Errorf("nothing was dropped: %+v", e.Reasons)
 	}
-	t.Logf("%d torn segments, %d records twice, dropped %+v", torn, e.twice, e.reasons)
+	t.Logf("%d torn segments, %d records twice, dropped %+v", torn, e.Twice, e.Reasons)
 }
 
 // runChild lets the child work for so long and kills it.
-func runChild(t *testing.T, dir string, e *engine, d time.Duration) (put, putting flow.Moved) {
+func runChild(t *testing.T, dir string, e *records.Engine, d time.Duration) (put, putting flow.Moved) {
 	t.Helper()
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), childDir+"="+dir)
@@ -123,7 +124,7 @@ func runChild(t *testing.T, dir string, e *engine, d time.Duration) (put, puttin
 		case said.Putting != nil:
 			putting = *said.Putting
 		default:
-			e.insert(t, said.Lines)
+			e.Insert(t, said.Lines)
 		}
 		if end == nil {
 			end = time.After(d)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tcptop/internal/flow"
+	"tcptop/internal/testkit/records"
 )
 
 func names(t testing.TB, dir string) (all []string) {
@@ -29,9 +30,9 @@ func names(t testing.TB, dir string) (all []string) {
 
 func TestPutAndTake(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
-	s, h, e := open(t, Config{Dir: dir}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: dir}), records.NewHost(), records.NewEngine()
 	for range 3 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 	}
 	want := []string{"0de0b6b3a7640000-0000000001.seg", "0de0b6b3a7640000-0000000002.seg", "0de0b6b3a7640000-0000000003.seg", "lock"}
 	if diff := cmp.Diff(want, names(t, dir)); diff != "" {
@@ -43,7 +44,7 @@ func TestPutAndTake(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if st := s.Stats(); st.Segments != 3 || st.Bytes != 3*block || !st.Oldest.Equal(noon.Add(1e9)) || st.Err != nil || st.Memory != 0 {
+	if st := s.Stats(); st.Segments != 3 || st.Bytes != 3*block || !st.Oldest.Equal(records.Begin.Add(1e9)) || st.Err != nil || st.Memory != 0 {
 		t.Errorf("%+v", st)
 	}
 	newest, oldest := s.Take(true), s.Take(false)
@@ -56,13 +57,13 @@ func TestPutAndTake(t *testing.T) {
 	}
 	s.Back(middle, false)
 	s.Back(oldest, true)
-	e.insert(t, newest.Lines)
+	e.Insert(t, newest.Lines)
 	s.Done(newest)
 	s = s.reopen(t)
-	e.drain(t, s)
-	e.exact(t, h.truth)
-	if st := s.Stats(); st.Segments != 0 || st.Bytes != 0 || !st.Oldest.IsZero() || e.twice != 0 {
-		t.Errorf("%+v, %d twice", st, e.twice)
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
+	if st := s.Stats(); st.Segments != 0 || st.Bytes != 0 || !st.Oldest.IsZero() || e.Twice != 0 {
+		t.Errorf("%+v, %d twice", st, e.Twice)
 	}
 	if diff := cmp.Diff([]string{"lock"}, names(t, dir)); diff != "" {
 		t.Error(diff)
@@ -81,10 +82,10 @@ func TestEpochNeverReturns(t *testing.T) {
 // A full spool drops the oldest, says so in-band and in its counters, and what is stored
 // and what was dropped is what there was.
 func TestFull(t *testing.T) {
-	s, h, e := open(t, Config{Dir: t.TempDir() + "/s", MaxSize: 6 * block}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: t.TempDir() + "/s", MaxSize: 6 * block}), records.NewHost(), records.NewEngine()
 	var sent, flying *Segment
 	for n := range 40 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 		switch n {
 		case 0:
 			flying = s.Take(false)
@@ -101,41 +102,41 @@ func TestFull(t *testing.T) {
 		t.Errorf("segment %d, which the engine may have, went before %d", sent.Number, again.Number)
 	}
 	s.Back(again, false)
-	e.insert(t, flying.Lines)
+	e.Insert(t, flying.Lines)
 	s.Done(flying)
-	e.drain(t, s)
-	e.exact(t, h.truth)
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
 	d := s.Stats().Dropped[SpoolFull]
-	if d.Moved != e.dropped || d.Records != e.records || d.Records != 35*4 || d.Conns != 35*5 {
-		t.Errorf("counted %+v, told %+v and %d records", d, e.dropped, e.records)
+	if d.Moved != e.Dropped || d.Records != e.Records || d.Records != 35*4 || d.Conns != 35*5 {
+		t.Errorf("counted %+v, told %+v and %d records", d, e.Dropped, e.Records)
 	}
 }
 
 // Where only what the engine may have is left to drop, that is told apart.
 func TestFullOfSent(t *testing.T) {
-	s, h, e := open(t, Config{Dir: t.TempDir() + "/s", MaxSize: 3 * block}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: t.TempDir() + "/s", MaxSize: 3 * block}), records.NewHost(), records.NewEngine()
 	for range 10 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 		s.Back(s.Take(true), true)
 	}
 	s = s.reopen(t) // which is known of it by the next run, too
-	s.Put(h.interval())
-	e.drain(t, s)
-	e.exact(t, h.truth)
-	if len(e.reasons) != 1 || e.reasons[Unacknowledged].Records == 0 {
-		t.Errorf("%+v", e.reasons)
+	s.Put(h.Interval())
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
+	if len(e.Reasons) != 1 || e.Reasons[Unacknowledged].Records == 0 {
+		t.Errorf("%+v", e.Reasons)
 	}
 }
 
 // Where the disk takes nothing, memory does, as far as it goes; then the disk again.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir() + "/s"
-	s, h, e := open(t, Config{Dir: dir, MaxMemory: 4000}), newHost(), newEngine()
-	s.Put(h.interval())
+	s, h, e := open(t, Config{Dir: dir, MaxMemory: 4000}), records.NewHost(), records.NewEngine()
+	s.Put(h.Interval())
 	write := s.dir.write
 	s.dir.write = func(*directory, string, []byte) error { return syscall.ENOSPC }
 	for range 30 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 		if st := s.Stats(); st.Memory > 4000 || st.Memory == 0 || !errors.Is(st.Err, syscall.ENOSPC) {
 			t.Fatalf("%+v", st)
 		}
@@ -144,46 +145,46 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("dropped %+v", d)
 	}
 	g := s.Take(true)
-	e.insert(t, g.Lines)
+	e.Insert(t, g.Lines)
 	s.Done(g)
 	s.dir.write = write
-	s.Put(h.interval())
+	s.Put(h.Interval())
 	if st := s.Stats(); st.Memory != 0 || st.Err != nil {
 		t.Errorf("%+v", st)
 	}
 	s = s.reopen(t)
-	e.drain(t, s)
-	e.exact(t, h.truth)
-	if e.twice != 0 {
-		t.Errorf("%d twice", e.twice)
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
+	if e.Twice != 0 {
+		t.Errorf("%d twice", e.Twice)
 	}
 }
 
 // What an engine refuses becomes a dead letter, all of it or a part, and is told of.
 func TestReject(t *testing.T) {
 	dir := t.TempDir() + "/s"
-	s, h, e := open(t, Config{Dir: dir, MaxDead: 2 * block}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: dir, MaxDead: 2 * block}), records.NewHost(), records.NewEngine()
 	for n := range 8 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 		g := s.Take(true)
 		half := len(g.Lines) / 2
 		half += strings.IndexByte(string(g.Lines[half:]), '\n') + 1
 		if n%2 == 0 {
-			s.Reject(g, g.Lines)
+			s.Reject(g, g.Lines, false)
 		} else {
-			e.insert(t, g.Lines[:half])
-			s.Reject(g, g.Lines[half:])
+			e.Insert(t, g.Lines[:half])
+			s.Reject(g, g.Lines[half:], false)
 		}
 		if s.Take(true) != nil {
 			t.Fatal("taken again")
 		}
 	}
-	s.Put(h.interval())
-	e.drain(t, s)
-	e.exact(t, h.truth)
+	s.Put(h.Interval())
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
 	st := s.Stats()
-	if d := st.Dropped[Rejected]; d.Moved != e.dropped || d.Records != e.records || st.Dead != 2*block {
-		t.Errorf("counted %+v, told %+v and %d records, %d bytes of letters", d, e.dropped, e.records, st.Dead)
+	if d := st.Dropped[Rejected]; d.Moved != e.Dropped || d.Records != e.Records || st.Dead != 2*block {
+		t.Errorf("counted %+v, told %+v and %d records, %d bytes of letters", d, e.Dropped, e.Records, st.Dead)
 	}
 	dead := slices.DeleteFunc(names(t, dir), func(n string) bool { return n == "lock" })
 	if len(dead) != 2 || !strings.HasSuffix(dead[0], deadSuffix) {
@@ -199,28 +200,28 @@ func TestReject(t *testing.T) {
 }
 
 func TestLose(t *testing.T) {
-	s, h, e := open(t, Config{Dir: t.TempDir() + "/s"}), newHost(), newEngine()
-	lost := h.interval()
+	s, h, e := open(t, Config{Dir: t.TempDir() + "/s"}), records.NewHost(), records.NewEngine()
+	lost := h.Interval()
 	var sums flow.Sums
 	for i := range lost {
 		one := lost[i].Sums()
 		sums.Add(&one)
 	}
 	s.Lose(DiskSlow, sums)
-	s.Put(h.interval())
-	e.drain(t, s)
-	e.exact(t, h.truth)
-	if d := s.Stats().Dropped[DiskSlow]; d != sums || e.reasons[DiskSlow] != sums {
-		t.Errorf("counted %+v, told %+v", d, e.reasons)
+	s.Put(h.Interval())
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
+	if d := s.Stats().Dropped[DiskSlow]; d != sums || e.Reasons[DiskSlow] != sums {
+		t.Errorf("counted %+v, told %+v", d, e.Reasons)
 	}
 }
 
 // What is in the way of a segment is left out and counted; the rest is delivered.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir() + "/s"
-	s, h, e := open(t, Config{Dir: dir}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: dir}), records.NewHost(), records.NewEngine()
 	for range 5 {
-		s.Put(h.interval())
+		s.Put(h.Interval())
 	}
 	seg := func(n int) string { return filepath.Join(dir, ID{1e18, uint64(n)}.name()+segmentSuffix) }
 	damage := func(n int, f func(b []byte) []byte) {
@@ -250,17 +251,17 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	s = s.reopen(t)
-	e.drain(t, s)
-	s.Put(h.interval())
-	e.drain(t, s)
+	drain(t, s, e)
+	s.Put(h.Interval())
+	drain(t, s, e)
 	st := s.Stats()
 	if st.Damaged != 4 || st.Torn != 1 || st.Segments != 0 {
 		t.Errorf("%+v", st)
 	}
 	// Of segment 2 nothing is known: a tick's worth is missing.
-	missing := h.truth.RxBytes - e.all().RxBytes
-	if missing != 1000*15 || e.reasons[Corrupt].Records != 2*4 {
-		t.Errorf("%d bytes are missing; told of %+v", missing, e.reasons)
+	missing := h.Truth.RxBytes - e.All().RxBytes
+	if missing != 1000*15 || e.Reasons[Corrupt].Records != 2*4 {
+		t.Errorf("%d bytes are missing; told of %+v", missing, e.Reasons)
 	}
 	for _, name := range []string{"link.seg", "fifo.seg", "dir.seg"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
@@ -303,17 +304,17 @@ func TestForeignDirectory(t *testing.T) {
 
 // A big interval is several segments, none bigger than it may be.
 func TestBigInterval(t *testing.T) {
-	s, h, e := open(t, Config{Dir: t.TempDir() + "/s"}), newHost(), newEngine()
+	s, h, e := open(t, Config{Dir: t.TempDir() + "/s"}), records.NewHost(), records.NewEngine()
 	var all []flow.Record
 	for range 2500 {
-		all = append(all, h.interval()...)
+		all = append(all, h.Interval()...)
 	}
 	s.Put(all)
 	if n := s.Stats().Segments; n != 3 {
 		t.Errorf("%d segments", n)
 	}
-	e.drain(t, s)
-	e.exact(t, h.truth)
+	drain(t, s, e)
+	e.Exact(t, h.Truth)
 }
 
 func FuzzSegment(f *testing.F) {

@@ -97,12 +97,16 @@ func (s *Spool) Back(g *Segment, unsure bool) {
 }
 
 // Reject says that the engine refuses lines, which are all of it or the part that the
-// engine has not got. With the next segment they become a dead letter.
-func (s *Spool) Reject(g *Segment, lines []byte) {
+// engine has not got; unsure, that it may have taken them before. With the next segment
+// they become a dead letter.
+func (s *Spool) Reject(g *Segment, lines []byte, unsure bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := g.e
 	e.flying, e.refused, e.lost, e.carried = false, Rejected, e.Sums, e.Carried
+	if unsure || g.unsure {
+		e.refused = Unacknowledged
+	}
 	if len(lines) < len(g.Lines) {
 		h := e.Header
 		h.Sums, h.Carried, h.Rows = count(lines)
