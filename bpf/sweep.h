@@ -9,6 +9,9 @@
  */
 #define SETTLE_US 20000
 
+/* A state that a hook has told is stored after it, in less than this. */
+#define STORE_US 2000000
+
 /* After so many readings in a row that found another socket in its place, a socket is gone. */
 #define GONE 8
 
@@ -125,6 +128,15 @@ static __always_inline void went(struct sweep_state *s, __u32 slot, struct hot *
 		end_missed(s, slot, h, c, c->state);
 }
 
+/*
+ * A socket that connects is closed until the hook that made its slot is through
+ * (inet_sk_state_store), which may be kept from its CPU meanwhile.
+ */
+static __always_inline bool still_to_come(struct sweep_state *s, struct conn *c, __u8 was)
+{
+	return was == TCP_SYN_SENT && s->now_us < c->start_ns / 1000 + STORE_US;
+}
+
 static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct hot *h, __u64 sk)
 {
 	struct tcp_sock *tp;
@@ -168,7 +180,10 @@ static __always_inline void sweep_open(struct sweep_state *s, __u32 slot, struct
 		return;
 	}
 	if (c->state == TCP_CLOSE) { /* stored after the hook, which would have ended the phase */
-		end_missed(s, slot, h, c, was);
+		if (still_to_come(s, c, was))
+			c->state = was;
+		else
+			end_missed(s, slot, h, c, was);
 		return;
 	}
 	h->stamp = stamp;

@@ -18,14 +18,19 @@ static __always_inline bool unaccepted(struct sock *sk)
 	return !sk->sk_socket && !(sk->__sk_common.skc_flags & 1UL << SOCK_DEAD_BIT);
 }
 
-/* What went unanswered for too long (tcp_write_timeout, tcp_probe_timer, tcp_keepalive_timer). */
+/*
+ * What went unanswered for too long (tcp_write_timeout, tcp_probe_timer,
+ * tcp_keepalive_timer). A window that stays shut ends a connection too, though every
+ * probe is answered (TCP_USER_TIMEOUT): nothing is in flight then, or only what the
+ * peer has no room for.
+ */
 static __always_inline __u8 why_timed_out(struct tcp_sock *tp)
 {
 	if (tp->write_seq == tp->snd_una)
 		return WHY_KEEPALIVE; /* sent only while nothing else is under way */
 	if (tp->inet_conn.icsk_retransmits)
 		return WHY_RETRANS;
-	return tp->inet_conn.icsk_probes_out ? WHY_PROBES : WHY_UNKNOWN;
+	return tp->inet_conn.icsk_probes_out || tp->snd_nxt == tp->snd_una || !tp->snd_wnd ? WHY_PROBES : WHY_UNKNOWN;
 }
 
 /* Why did our side reset this connection, by a change from last straight to CLOSE? (__tcp_close, tcp_disconnect) */
