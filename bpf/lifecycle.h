@@ -107,6 +107,12 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 }
 
 /*
+ * Connections that were there before tcptop count as such that found no room while this is set: in one
+ * pass. Every later one would find the same again.
+ */
+volatile bool older_count;
+
+/*
  * Gives a socket a slot. source is OWNER_NONE where current is not the owner (softirq,
  * iterators). was is the state that its sequence numbers belong to: in a hook the one
  * before.
@@ -120,7 +126,7 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 
 	if (!tp)
 		return -1;
-	slot = take_slot();
+	slot = take_slot(start_ns || older_count); /* what changes its state later counted when it opened */
 	if (slot < 0)
 		return -1;
 	c = conn_at(slot);

@@ -338,12 +338,12 @@ static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
 	return direction_of(sent, tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una), state);
 }
 
-/* Takes a slot for a socket; the caller fills it and calls publish(). */
-__noinline long take_slot(void)
+/* Takes a slot for a socket; the caller fills it and calls publish(). count is whether it counts where there is none. */
+__noinline long take_slot(bool count)
 {
 	long slot = slot_alloc(&tt_free, &tt_counters.slots_used, cfg_slots);
 
-	if (slot < 0)
+	if (slot < 0 && count)
 		COUNT(table_full);
 	return slot;
 }

@@ -31,19 +31,26 @@ const (
 // threadsEvery is how often a pass also looks for namespaces that only a thread is in.
 const threadsEvery = 8
 
+// quietRest is how many times longer the pass over TCP sockets rests where the last one
+// found nothing new, until a connection ends that may leave a time-wait socket: it walks
+// the whole hash of established sockets for each namespace.
+const quietRest = 3
+
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
 type inventory struct {
-	vars   map[string]*ebpf.Variable
-	owners *link.Iter // nil where there is none
-	tcp    *link.Iter // likewise
-	share  int64      // costShare or calmShare
-	buf    []byte
-	pass   uint16         // number of the last pass over open files
-	held   []tcptopHolder // what it found that owners don't
-	udp    udpHolders     // who held UDP sockets then; nil where they are not measured
+	vars    map[string]*ebpf.Variable
+	owners  *link.Iter // nil where there is none
+	tcp     *link.Iter // likewise
+	share   int64      // costShare or calmShare
+	buf     []byte
+	counted bool           // what was there before and found no room
+	pass    uint16         // number of the last pass over open files
+	held    []tcptopHolder // what it found that owners don't
+	udp     udpHolders     // who held UDP sockets then; nil where they are not measured
 
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
+	soonTCP             int64                // likewise, once a connection has ended
 	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
@@ -100,7 +107,7 @@ func (v *inventory) runOwners(slots *slotTable) error {
 	}
 	v.pass = v.pass%(passTaken-1) + 1
 	cost, err := costOf(func() error {
-		err := v.walkFiles(false)
+		err := v.counting(v.tcp == nil && !v.counted, func() error { return v.walkFiles(false) })
 		used, failed := slots.reach()
 		if failed != nil {
 			return failed
@@ -193,8 +200,22 @@ func each(it *link.Iter, namespace string, buf []byte, size int, use func([]byte
 	}
 }
 
+// counting runs a pass. In the first that sees all connections, those that find no room count.
+func (v *inventory) counting(first bool, pass func() error) error {
+	if !first {
+		return pass()
+	}
+	v.counted = true
+	if err := v.vars["older_count"].Set(true); err != nil {
+		return fmt.Errorf("prepare to count what finds no room: %w", err)
+	}
+	return errors.Join(pass(), v.vars["older_count"].Set(false))
+}
+
 // tcpDue reports whether the pass over all namespaces' TCP sockets may run again.
-func (v *inventory) tcpDue(now int64) bool { return now >= v.nextTCP }
+func (v *inventory) tcpDue(now int64) bool {
+	return now >= v.nextTCP || len(v.left) > 0 && now >= v.soonTCP
+}
 
 // runTCP walks the TCP sockets of every network namespace: those with counters get
 // a slot; new small ones are appended to conns, and those that went to gone.
@@ -204,8 +225,9 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		v.nextTCP = math.MaxInt64
 		return conns, gone, nil
 	}
+	known, ended := len(conns)+len(gone), len(v.left) > 0
 	cost, err := costOf(func() error {
-		return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) })
+		return v.counting(!v.counted, func() error { return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
 	if err != nil {
 		return conns, gone, err
@@ -218,7 +240,11 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	clear(v.leftBefore)
 	v.left, v.leftBefore = v.leftBefore, v.left
-	v.nextTCP = monotonic() + v.share*cost
+	now := monotonic()
+	v.soonTCP, v.nextTCP = now+v.share*cost, now+v.share*cost
+	if !ended && len(conns)+len(gone) == known {
+		v.nextTCP = now + quietRest*v.share*cost
+	}
 	return conns, gone, nil
 }
 
@@ -302,5 +328,5 @@ func (v *inventory) grown(id conn.ID) {
 
 // defer the first repetition by at least one interval.
 func (v *inventory) restUntil(now int64, interval time.Duration) {
-	v.nextTCP = max(v.nextTCP, now+int64(interval)/2)
+	v.soonTCP, v.nextTCP = max(v.soonTCP, now+int64(interval)/2), max(v.nextTCP, now+int64(interval)/2)
 }

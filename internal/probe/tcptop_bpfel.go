@@ -308,6 +308,7 @@ const (
 	tcptopVarHoldersOf          = "holders_of"
 	tcptopVarListUdp            = "list_udp"
 	tcptopVarListUdpSocks       = "list_udp_socks"
+	tcptopVarOlderCount         = "older_count"
 	tcptopVarOwnTid             = "own_tid"
 	tcptopVarOwnersLetGo        = "owners_let_go"
 	tcptopVarOwnersPass         = "owners_pass"
@@ -436,6 +437,7 @@ type tcptopVariableSpecs struct {
 	HoldersOf          *ebpf.VariableSpec `ebpf:"holders_of"`
 	ListUdp            *ebpf.VariableSpec `ebpf:"list_udp"`
 	ListUdpSocks       *ebpf.VariableSpec `ebpf:"list_udp_socks"`
+	OlderCount         *ebpf.VariableSpec `ebpf:"older_count"`
 	OwnTid             *ebpf.VariableSpec `ebpf:"own_tid"`
 	OwnersLetGo        *ebpf.VariableSpec `ebpf:"owners_let_go"`
 	OwnersPass         *ebpf.VariableSpec `ebpf:"owners_pass"`
@@ -538,6 +540,7 @@ type tcptopVariables struct {
 	HoldersOf          *ebpf.Variable `ebpf:"holders_of"`
 	ListUdp            *ebpf.Variable `ebpf:"list_udp"`
 	ListUdpSocks       *ebpf.Variable `ebpf:"list_udp_socks"`
+	OlderCount         *ebpf.Variable `ebpf:"older_count"`
 	OwnTid             *ebpf.Variable `ebpf:"own_tid"`
 	OwnersLetGo        *ebpf.Variable `ebpf:"owners_let_go"`
 	OwnersPass         *ebpf.Variable `ebpf:"owners_pass"`
