@@ -21,6 +21,7 @@ help: ## this list
 
 build: ## bin/tcptop, one static file
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/tcptop ./cmd/tcptop
+	@.ci/size bin/tcptop
 
 run: build ## build it and run it on this host, as root or through sudo; ARGS='-n 5 rport=443'
 	@$(SUDO) bin/tcptop $(ARGS)

@@ -175,25 +175,6 @@ func (p *plan) recordAll(ctx context.Context, source conn.Source, w *record.Writ
 // recorder allocates little and keeps what it knows for long.
 const recordGC = 10
 
-// storm gives memory back to the system after a tick of many rows, such as the first.
-type storm struct{ calm int }
-
-const (
-	stormRows = 1 << 13
-	stormOver = 3 // ticks after which nobody holds its rows any more
-)
-
-func (s *storm) tick(rows int) {
-	switch {
-	case rows >= stormRows:
-		s.calm = stormOver
-	case s.calm > 0:
-		if s.calm--; s.calm == 0 {
-			debug.FreeOSMemory()
-		}
-	}
-}
-
 // recordLog says on stderr what could not be recorded: when it begins, when it is
 // something else, and when it is over.
 type recordLog struct {

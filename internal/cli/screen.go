@@ -200,6 +200,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 	defer names.owners.Close()
 	rows := p.newTable()
 	start := time.Now()
+	var memory thrift
 	ticks, faults := 0, 0
 	for sample, err := range collector.Samples(ctx) {
 		if err != nil {
@@ -217,6 +218,7 @@ func (p *plan) feed(ctx context.Context, frames *tui.Mailbox, said chan<- string
 		}
 		f := tui.Frame{Snapshot: rows.Snapshot(), Uptime: time.Since(start), Log: log.mark()}
 		past.keep(sample, f.Snapshot.Len())
+		memory.tick(f.Snapshot.Len(), len(sample.Conns)+len(sample.Closed))
 		frames.Put(f)
 		if ticks++; ticks == p.count {
 			break

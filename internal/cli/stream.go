@@ -25,6 +25,7 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 	names := namer{enrich.New(p.env.Names), p.remotes(nil)}
 	defer names.owners.Close()
 	rows := p.newTable()
+	var memory thrift
 	faults := faultReport{stderr: loss.stderr}
 	ticks := 0
 	for sample, err := range source(ctx) {
@@ -40,6 +41,7 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 			return fmt.Errorf("write output: %w", err)
 		}
 		loss.tick(snap)
+		memory.tick(snap.Len(), len(sample.Conns)+len(sample.Closed))
 		log.tell(loss.stderr)
 		snap.Release()
 		if ticks++; ticks == p.count {
