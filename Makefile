@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm generate verify fmt lint vuln bench bench-host fuzz recipes screenshot dist clean
+.PHONY: help build run test test-kernel test-vm test-fleet generate verify fmt lint vuln bench bench-host fuzz recipes screenshot dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-vm: ## the kernel tests and the program on eight other kernels, emulated; A
 	go run ./test/vm -btf
 	go run ./test/vm $(ARGS)
 
+test-fleet: ## the tests against real engines (ClickHouse, the one of today from npm); ARGS=-short for the quick ones
+	@.ci/fleet $(ARGS)
+
 generate: ## the BPF object and its Go bindings from bpf/ (needs clang-19)
 	@.ci/needs clang-19 llvm-19 libbpf-dev
 	go generate ./...
@@ -51,6 +54,7 @@ fmt: ## format Go and C in place
 lint: ## golangci-lint (built on its first use, which takes a minute or two), dead code, unused modules
 	go run $(GOLANGCI) run
 	cd packaging/image && go run $(GOLANGCI) run -c ../../.golangci.yml
+	cd test/fleet && go run $(GOLANGCI) run -c ../../.golangci.yml
 	@.ci/dead
 
 vuln: ## what is known to be vulnerable in the program's libraries and in Go, and is reached

@@ -19,6 +19,7 @@ var Begin = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // Host is where records come from, one a second.
 type Host struct {
+	Name   string
 	rows   *table.Table
 	folder *flow.Folder
 	Ticks  int64
@@ -27,13 +28,13 @@ type Host struct {
 
 // NewHost is a Host that has not ticked yet.
 func NewHost() *Host {
-	return &Host{rows: table.New(table.Config{}), folder: flow.New(flow.Config{Interval: time.Second, Top: 3})}
+	return &Host{Name: "web-1", rows: table.New(table.Config{}), folder: flow.New(flow.Config{Interval: time.Second, Top: 3})}
 }
 
 // Interval has five connections move; two of them are in the rest: four records.
 func (h *Host) Interval() []flow.Record {
 	for {
-		s := conn.Sample{Time: Begin.Add(time.Duration(h.Ticks) * time.Second), Mono: (1000 + h.Ticks) * 1e9, Host: "web-1", Origin: conn.FromBPF}
+		s := conn.Sample{Time: Begin.Add(time.Duration(h.Ticks) * time.Second), Mono: (1000 + h.Ticks) * 1e9, Host: h.Name, Origin: conn.FromBPF}
 		for i := range uint64(5) {
 			n := (i + 1) * uint64(h.Ticks)
 			s.Conns = append(s.Conns, conn.Conn{ID: conn.ID{Cookie: i + 1}, Has: conn.HasBytes | conn.HasPackets, Proto: conn.TCP, State: conn.Established,
