@@ -73,14 +73,22 @@ type process struct {
 
 func start(t *testing.T, fake string, args ...string) *process {
 	t.Helper()
+	stderr := new(strings.Builder)
+	p := startTo(t, fake, stderr, args...)
+	p.stderr = stderr
+	return p
+}
+
+func startTo(t *testing.T, fake string, stderr io.Writer, args ...string) *process {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	p := &process{Cmd: exec.Command("tcptop", args...), out: r, stderr: new(strings.Builder)}
+	p := &process{Cmd: exec.Command("tcptop", args...), out: r}
 	p.Env = append(os.Environ(), noRaceSleep, "TCPTOP_FAKE="+fake)
-	p.Stdout, p.Stderr = w, p.stderr
+	p.Stdout, p.Stderr = w, stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,8 @@ type needs struct {
 	measure bool
 	act     bool     // signals and closing of sockets
 	ask     bool     // the DNS
+	serve   bool     // whoever connects
+	reach   []uint16 // ports of other hosts
 	writes  []string // directories
 	export  bool     // files in the current directory
 }
@@ -46,7 +48,7 @@ func (p *plan) confine(n needs, read ...string) error {
 		n.writes = append(n.writes, cwd)
 	}
 	cfg := sandbox.Config{Strict: strict, Keep: n.keep(strict),
-		Calls: sandbox.Calls{Measure: n.measure, Write: len(n.writes) > 0, Act: n.act, Ask: n.ask}}
+		Calls: sandbox.Calls{Measure: n.measure, Write: len(n.writes) > 0, Act: n.act, Ask: n.ask || len(n.reach) > 0, Reach: n.reach, Answer: n.serve}}
 	if strict || !n.measure { // who looks into other processes cannot be kept from files (sandbox.Files)
 		cfg.Files = &sandbox.Files{Read: append(read, hostFiles...), Write: n.writes}
 	}
@@ -124,8 +126,8 @@ func (c confined) Missing() []string {
 
 // within confines the program around a collector that is open.
 func (p *plan) within(c Collector, origin conn.Origin) (Collector, error) {
-	n := needs{measure: true, act: p.live && !p.look.ReadOnly, ask: p.live && !p.numeric, writes: p.writes, export: p.live}
-	if err := p.confine(n); err != nil {
+	n := needs{measure: true, act: p.live && !p.look.ReadOnly, ask: p.live && !p.numeric, writes: p.writes, export: p.live, reach: p.reaches, serve: p.serves}
+	if err := p.confine(n, p.reads...); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	switch {

@@ -43,6 +43,9 @@ type plan struct {
 	numeric bool
 	live    bool     // the screen
 	writes  []string // directories that are written to while it runs
+	reads   []string // files that are read again
+	reaches []uint16 // ports of other hosts that are connected to
+	serves  bool     // what listens is answered
 
 	networks *names.Networks // that the command line names; nil is none
 	// running is the screen's collector once it is open.

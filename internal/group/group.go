@@ -80,7 +80,7 @@ func (f *Folder) Fold(s *table.Snapshot) *View {
 	f.host.States = [len(f.host.States)]uint64{}
 	f.host.Flows = 0
 	for r := range s.Rows() {
-		f.row(r)
+		f.row(r, s.Mono)
 	}
 	f.slots.rest()
 	for _, m := range f.active {
@@ -94,10 +94,14 @@ func (f *Folder) Fold(s *table.Snapshot) *View {
 	return f.view
 }
 
-// row counts what r did since the tick before.
-func (f *Folder) row(r *table.Row) {
+// row counts what r did since the tick before, or since it was last counted.
+func (f *Folder) row(r *table.Row, now int64) {
 	p := f.seat(r)
-	moved, opened := p.take(r, f.start), p.opens(r, f.start)
+	var moved Traffic
+	opened := false
+	if !f.waits(r, now) {
+		moved, opened = p.take(r, f.start), p.opens(r, f.start)
+	}
 	f.host.row(r, &moved, opened)
 	if !grouped(r) {
 		return
@@ -113,6 +117,15 @@ func (f *Folder) row(r *table.Row) {
 			m.rtt = max(m.rtt, r.RTT)
 		}
 	}
+}
+
+// ownerless is for how long a new connection is not counted while nobody knows whose it
+// is: a server's becomes known some ticks after it was accepted, five seconds at most if
+// nothing else does, and what is counted before that would stay in the group of nobody.
+const ownerless = 6 * time.Second
+
+func (f *Folder) waits(r *table.Row, now int64) bool {
+	return r.Owner.PID == 0 && !r.Owner.Kernel && live(r) && r.Opened > f.start && now-r.Opened < int64(ownerless)
 }
 
 // member is the group of r, whose seat is p.

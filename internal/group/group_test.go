@@ -151,6 +151,31 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// A connection is counted, whole, when it is known whose it is, or when that takes long.
+func TestOwnerless(t *testing.T) {
+	h := newHost(group.Config{})
+	h.read(conn.Sample{})
+	named := h.young(tcp(1, 1, 0))
+	h.read(conn.Sample{Conns: []conn.Conn{named}})
+	known, never := h.young(tcp(2, 10, 0)), h.young(tcp(3, 100, 0))
+	known.Owner, never.Owner = conn.Owner{}, conn.Owner{}
+	v := h.read(conn.Sample{Conns: []conn.Conn{known, never}})
+	wantGroups(t, v, map[string][2]uint64{"curl": {}, "other": {1, 0}})
+	if v.Host.Opened[conn.TCP] != 1 || v.Host.States[conn.Established] != 3 {
+		t.Errorf("opened %v, states %v", v.Host.Opened, v.Host.States)
+	}
+	known.Owner = named.Owner
+	v = h.read(conn.Sample{Conns: []conn.Conn{known}})
+	wantGroups(t, v, map[string][2]uint64{"curl": {10, 0}, "other": {1, 0}})
+	for range 5 {
+		v = h.read(conn.Sample{})
+	}
+	wantGroups(t, v, map[string][2]uint64{"curl": {10, 0}, "": {}, "other": {101, 0}})
+	if v.Host.Opened[conn.TCP] != 3 {
+		t.Errorf("opened %v", v.Host.Opened)
+	}
+}
+
 // Connections that never had a row are the host's and nobody's.
 func TestLost(t *testing.T) {
 	h := newHost(group.Config{})

@@ -15,6 +15,7 @@ import (
 // The bytes of all Groups and Retired are together those of Host.
 type View struct {
 	Time      time.Time
+	Began     time.Time // when counting began
 	Mono      int64
 	Origin    conn.Origin
 	Host      Host
@@ -35,8 +36,9 @@ type Group struct {
 	Key    Key
 	Moved  Traffic
 	Opened uint64
-	Conns  uint64 // now
-	RTT    uint32 // µs, the largest smoothed one now; 0 is not known
+	Conns  uint64    // now
+	RTT    uint32    // µs, the largest smoothed one now; 0 is not known
+	Since  time.Time // when it got its place
 
 	since int64
 }
@@ -45,17 +47,22 @@ type Group struct {
 func (v *View) Read() { v.read.Store(true) }
 
 func (f *Folder) look(s *table.Snapshot) *View {
+	when := func(mono int64) time.Time { return s.Time.Add(time.Duration(mono - s.Mono)) }
 	v := &View{
-		Time: s.Time, Mono: s.Mono, Origin: s.Origin, Host: f.host,
+		Time: s.Time, Began: when(f.start), Mono: s.Mono, Origin: s.Origin, Host: f.host,
 		Retired: f.slots.retired, Folded: f.slots.folded, Places: f.cfg.Top, Evictions: f.slots.evictions,
 		Loss: s.Loss, Cost: s.Cost, Programs: s.Programs,
 	}
 	v.Groups = make([]Group, 0, len(f.slots.named)+1)
 	for _, g := range f.slots.named {
-		v.Groups = append(v.Groups, g.group())
+		one := g.group()
+		one.Since = when(g.since)
+		v.Groups = append(v.Groups, one)
 	}
 	slices.SortFunc(v.Groups, func(a, b Group) int { return compareKeys(a.Key, b.Key) })
-	v.Groups = append(v.Groups, f.slots.other.group())
+	rest := f.slots.other.group()
+	rest.Since = v.Began
+	v.Groups = append(v.Groups, rest)
 	return v
 }
 

@@ -16,6 +16,9 @@ type Calls struct {
 	Write   bool // make, write, rename and remove files
 	Act     bool // signal other processes
 	Ask     bool // ask the DNS
+	Answer  bool // take connections from what listens already
+
+	Reach []uint16 // connect to these TCP ports
 }
 
 var errNoSeccomp = errors.New("no seccomp")
@@ -57,6 +60,9 @@ func (c Calls) policy(known func(string) bool) seccomp.Policy {
 	}
 	if c.Measure {
 		names, args = append(names, "open_by_handle_at"), append(args, measuring...)
+	}
+	if c.Answer {
+		names = append(names, "accept", "accept4")
 	}
 	if c.Act {
 		names = append(names, "kill", "pidfd_send_signal")
@@ -137,7 +143,7 @@ func sockets(c Calls) []seccomp.NameWithConditions {
 	if c.Measure {
 		families = append(families, unix.AF_NETLINK)
 	}
-	if c.Ask {
+	if c.Ask || len(c.Reach) > 0 {
 		families = append(families, unix.AF_INET, unix.AF_INET6)
 	}
 	return with("socket", 0, seccomp.Equal, families...)

@@ -43,6 +43,9 @@ func (f *Files) enter(calls Calls) (int, error) {
 	if calls.Ask {
 		rules = append(rules, landlock.ConnectTCP(domainPort))
 	}
+	for _, port := range calls.Reach {
+		rules = append(rules, landlock.ConnectTCP(port))
+	}
 	if err := landlock.V5.BestEffort().Restrict(rules...); err != nil {
 		return 0, err
 	}

@@ -55,6 +55,15 @@ func place(t *testing.T) (in, out string, env []string) {
 	return in, out, []string{insideEnv + "=" + in, outsideEnv + "=" + out, pidEnv + "=" + strconv.Itoa(other.Process.Pid)}
 }
 
+// TestAgent answers at what listens already and connects to what it was told of.
+func TestAgent(t *testing.T) {
+	_, _, env := place(t)
+	got := confined(t, Config{Calls: Calls{Measure: true, Answer: true, Reach: []uint16{4318}}}, env...)
+	refused(t, got)
+	want(t, got, "EPERM", "write inside", "write outside", "signal")
+	want(t, got, "", "take a connection", "IP socket", "netlink socket")
+}
+
 // TestCallsOfEachArchitecture: the library leaves out the names that an architecture
 // lacks, and what the program then calls instead must be allowed too.
 func TestCallsOfEachArchitecture(t *testing.T) {
@@ -90,7 +99,7 @@ func TestMeasuring(t *testing.T) {
 	_, _, env := place(t)
 	got := confined(t, Config{Keep: 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_DAC_READ_SEARCH, Calls: Calls{Measure: true}}, env...)
 	refused(t, got)
-	want(t, got, "EPERM", "write inside", "write outside", "rename inside", "rename to outside", "signal", "IP socket")
+	want(t, got, "EPERM", "write inside", "write outside", "rename inside", "rename to outside", "signal", "IP socket", "take a connection")
 	want(t, got, "", "read inside", "read outside", "read a link", "netlink socket", "unix socket", "sleep and read proc")
 	if got.Held.Kept.Has(unix.CAP_DAC_READ_SEARCH) { // what TestFiles refuses can be done
 		want(t, got, "", "open by handle")
