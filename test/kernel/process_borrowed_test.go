@@ -58,9 +58,9 @@ func TestBorrowedRights(t *testing.T) {
 		code int
 		says string
 	}{
-		{"networks", nil, []string{"--mmdb", secret + "/x.mmdb"}, 2, "permission denied"},
-		{"configuration", []string{"TCPTOP_CONFIG=" + secret + "/config.toml"}, nil, 78, "permission denied"},
-		{"recording", nil, []string{"record", "-o", secret}, 77, "permission denied"},
+		{"networks", nil, []string{"-n", "1", "--mmdb", secret + "/x.mmdb"}, 2, "permission denied"},
+		{"configuration", []string{"TCPTOP_CONFIG=" + secret + "/config.toml"}, []string{"-n", "1"}, 78, "permission denied"},
+		{"recording", nil, []string{"record", "-n", "1", "-o", secret}, 77, "permission denied"},
 		{"replay", nil, []string{"replay", secret}, 1, "permission denied"},
 		{"report", nil, []string{"report", secret}, 1, "permission denied"},
 	} {
