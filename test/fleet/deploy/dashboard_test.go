@@ -1,0 +1,65 @@
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// TestDashboard is one that Grafana's own types take, whose every question is answered by
+// what agents tell and the rules record, and whose panels neither overlap nor repeat.
+func TestDashboard(t *testing.T) {
+	text, err := os.ReadFile(root + "/packaging/grafana/tcptop.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board dashboard.Dashboard
+	if err := board.UnmarshalJSONStrict(text); err != nil {
+		t.Fatal(err)
+	}
+	var plain struct {
+		Panels []struct {
+			ID          int
+			Type, Title string
+			Description string
+			GridPos     struct{ X, Y, W, H int }
+			Targets     []struct{ Expr string }
+			Datasource  struct{ UID string }
+		}
+	}
+	if err := json.Unmarshal(text, &plain); err != nil {
+		t.Fatal(err)
+	}
+	known, asked, ids := known(t), 0, map[int]bool{}
+	taken := map[[2]int]string{}
+	for _, p := range plain.Panels {
+		if ids[p.ID] {
+			t.Errorf("%s: id %d again", p.Title, p.ID)
+		}
+		ids[p.ID] = true
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x > 23 {
+					t.Fatalf("%s is over %q, or beyond the edge", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+		if p.Type == "row" {
+			continue
+		}
+		if p.Description == "" || p.Datasource.UID != "${datasource}" || len(p.Targets) == 0 {
+			t.Errorf("%s: %+v", p.Title, p)
+		}
+		for _, target := range p.Targets {
+			asked++
+			answers(t, known, strings.ReplaceAll(target.Expr, "$instance", ".*"))
+		}
+	}
+	if asked < 20 {
+		t.Errorf("%d questions", asked)
+	}
+}
