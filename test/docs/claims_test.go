@@ -65,7 +65,7 @@ func testsOf(t *testing.T, path string) (names []string) {
 // TestNamedTests knows every test that a document names.
 func TestNamedTests(t *testing.T) {
 	known := map[string]bool{}
-	for _, dir := range []string{"internal/*", "internal/tui/*", "test/*"} {
+	for _, dir := range []string{"internal/*", "internal/tui/*", "test/*", "test/fleet/*"} {
 		files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -56,7 +58,7 @@ func told(t *testing.T) map[string][]string {
 
 func rules(t *testing.T) (all []rulefmt.Rule) {
 	t.Helper()
-	groups, faults := rulefmt.ParseFile(rulesFile, false, "legacy", parser.NewParser(parser.Options{}))
+	groups, faults := rulefmt.ParseFile(rulesFile, false, model.LegacyValidation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
