@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -206,8 +207,14 @@ func (p *program) wait() []record {
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("tcptop: %v\n%s", err, &p.stderr)
 	}
-	if p.err != nil {
+	if p.err != nil && !p.cutShort() {
 		p.t.Errorf("output of tcptop: %v", p.err)
 	}
 	return p.rows
+}
+
+// cutShort reports whether a slow machine did not write the last tick in the half second
+// that there is for it, which was said: then its last line may be part of one.
+func (p *program) cutShort() bool {
+	return testkit.Patience(1) > 1 && strings.Contains(p.stderr.String(), "the last tick")
 }
