@@ -34,18 +34,15 @@ func write(program, arch, tag, file string) error {
 	if err != nil {
 		return err
 	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		return err
-	}
-	image, err = mutate.ConfigFile(image, &v1.ConfigFile{
+	// Before the layer, which adds itself to it: whoever loads the image compares the two.
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
 		OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{Entrypoint: []string{"/tcptop"}, WorkingDir: "/"},
 	})
 	if err != nil {
 		return err
 	}
-	if image, err = mutate.AppendLayers(image); err != nil {
+	if image, err = mutate.AppendLayers(image, layer); err != nil {
 		return err
 	}
 	ref, err := name.NewTag(tag)

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -105,7 +104,7 @@ func grouping(t *testing.T, expr string) (names []string) {
 }
 
 // everywhere are labels that engines add.
-var everywhere = []string{"cluster", "instance", "job", labels.MetricName}
+var everywhere = []string{"cluster", "instance", "job", model.MetricNameLabel}
 
 // answers fails unless agents tell, or rules record, what expr asks for, with its labels.
 func answers(t *testing.T, known map[string][]string, expr string) {
