@@ -17,6 +17,7 @@ type agentOptions struct {
 	redact []string
 	serve  serveOptions
 	push   pushOptions
+	flows  flowOptions
 	health string
 	check  bool
 }
@@ -28,7 +29,7 @@ const (
 )
 
 func newAgentOptions() *agentOptions {
-	return &agentOptions{places: 50, peer: choice{word: peerCIDR, of: []string{peerCIDR, peerIP, peerNone}}, push: pushOptions{interval: seconds(15 * time.Second)}}
+	return &agentOptions{places: 50, peer: choice{word: peerCIDR, of: []string{peerCIDR, peerIP, peerNone}}, push: pushOptions{interval: seconds(15 * time.Second)}, flows: newFlowOptions()}
 }
 
 // agentCommand measures without a screen, for an engine that keeps what it is told.
@@ -39,7 +40,7 @@ func agentCommand(env *Env, list *column.List) *cobra.Command {
 		Short: "Tell an engine what this host moves, as metrics, until it is stopped",
 		Long: `Adds up what this host moves and who moves it, in a fixed number of groups, and
 tells it: to whoever asks at --listen (Prometheus, VictoriaMetrics), or to --otlp.
-Nothing listens, and nothing is sent, unless it is asked for.`,
+Records of the connections that move most are for --flows (ClickHouse, OTLP). Nothing listens, and nothing is sent, unless it is asked for.`,
 		Args: agentFilter,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.check {
@@ -52,8 +53,10 @@ Nothing listens, and nothing is sent, unless it is asked for.`,
 			if err != nil {
 				return err
 			}
-			// No names of addresses are told, so none are asked for.
-			p.numeric, p.measure.DNS, p.measure.Calm = true, false, true
+			p.measure.Calm = true
+			if a.flows.url == "" { // no names of addresses are told, so none are looked for
+				p.numeric, p.measure.DNS = true, false
+			}
 			return p.agent(cmd.Context(), a)
 		},
 	}
@@ -74,6 +77,7 @@ func (a *agentOptions) flags() *pflag.FlagSet {
 	f.StringSliceVar(&a.redact, "redact", nil, "do not tell `what`: peer, comm, workload")
 	f.AddFlagSet(a.serve.flags())
 	f.AddFlagSet(a.push.flags())
+	f.AddFlagSet(a.flows.flags())
 	f.StringVar(&a.health, "health", "", "touch `file` with each tick")
 	f.BoolVar(&a.check, "check", false, "end with 0 if the agent that touches the --health file had a tick in the last 30 s, else with 1")
 	return f

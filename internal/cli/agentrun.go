@@ -18,6 +18,7 @@ type station struct {
 	board  *metric.Board
 	server *metric.Server // nil: nobody is answered
 	push   *metric.Push   // nil: nothing is sent
+	flows  *flowbook      // nil: nothing is recorded
 	pulse  *pulse
 	log    pushLog
 	work   chan error
@@ -33,10 +34,14 @@ func (p *plan) agent(ctx context.Context, a *agentOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.serve.addr == "" && a.push.url == "" {
-		return usagef("--listen :9432 answers this machine, --otlp URL sends", "agent has nobody to tell: neither --listen nor --otlp is given")
+	if a.serve.addr == "" && a.push.url == "" && a.flows.url == "" {
+		return usagef("--listen :9432 answers this machine, --otlp URL sends", "agent has nobody to tell: neither --listen nor --otlp nor --flows is given")
 	}
-	s := &station{board: metric.NewBoard(p.env.Version, nil), log: pushLog{stderr: p.env.Stderr, url: a.push.url}, work: make(chan error, 2)}
+	flows, err := p.openFlows(&a.flows)
+	if err != nil {
+		return err
+	}
+	s := &station{board: metric.NewBoard(p.env.Version, flows.exports), flows: flows, log: pushLog{stderr: p.env.Stderr, url: a.push.url}, work: make(chan error, 2)}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer func() {
@@ -116,7 +121,7 @@ func (s *station) close() (err error) {
 	for range s.begun {
 		err = errors.Join(err, <-s.work)
 	}
-	return errors.Join(err, s.pulse.close())
+	return errors.Join(err, s.flows.close(), s.pulse.close())
 }
 
 // fold is the program: a sample, its names, the table, the sums.
@@ -135,6 +140,8 @@ func (p *plan) fold(ctx context.Context, source conn.Source, groups *group.Folde
 		rows.Apply(sample)
 		snap := rows.Snapshot()
 		s.board.Put(groups.Fold(snap))
+		s.flows.tick(snap, sample.Last)
+		s.flows.tell()
 		snap.Release()
 		s.pulse.beat()
 		storm.tick(len(sample.Conns) + len(sample.Closed))

@@ -51,7 +51,7 @@ func (c *clickhouse) understand(a answer, h http.Header, body []byte) answer {
 	case code == "" || code == "0":
 		return a
 	case code == "115" && !c.old.Swap(true): // UNKNOWN_SETTING
-		return answer{verdict: later, wait: now, err: a.err}
+		return answer{verdict: later, wait: now} // no trouble
 	}
 	if a.verdict == stored {
 		a = answer{verdict: later, err: errString(excerpt(body))}

@@ -105,23 +105,31 @@ func (s *Shipper) write() {
 }
 
 // Close writes what waits to the spool and tries once to deliver it. It takes no longer
-// than grace; what is not delivered by then stays in the spool. No more is Put.
-func (s *Shipper) Close(grace time.Duration) {
+// than grace, and reports whether the spool is let go of; what is not delivered by then
+// stays in it. No more is Put.
+func (s *Shipper) Close(grace time.Duration) bool {
 	close(s.queue)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
 	defer s.cancel()
-	select {
-	case <-s.written:
-	case <-limit.C:
-		return
+	if !over(s.written, limit.C) {
+		return false
 	}
 	close(s.finish)
+	if over(s.sent, limit.C) {
+		return true
+	}
+	s.cancel()
+	limit.Reset(grace) // a request ends at once, a disk may not
+	return over(s.sent, limit.C)
+}
+
+func over(done <-chan struct{}, limit <-chan time.Time) bool {
 	select {
-	case <-s.sent:
-	case <-limit.C:
-		s.cancel()
-		<-s.sent
+	case <-done:
+		return true
+	case <-limit:
+		return false
 	}
 }
 

@@ -34,7 +34,8 @@ func TestDelivers(t *testing.T) {
 }
 
 // An engine may do whatever comes to its mind: once it is well again, what is stored and
-// what was dropped is what there was, and nothing is there twice.
+// what was dropped is what there was, and nothing is there twice; where the spool had to
+// drop what the engine may have (in even seeds it is small), that is told apart.
 func TestHostileEngine(t *testing.T) {
 	whims := []func(*server, http.ResponseWriter, *http.Request, []byte){
 		store, cut, lostAck, truncated, status(500), status(502), status(429), status(503, "Retry-After", "0"), status(503, "Retry-After", "rubbish"),
@@ -82,13 +83,19 @@ func TestHostileEngine(t *testing.T) {
 		s.put(t, h, 1) // tells of what was refused last
 		s.delivered(t)
 		s.Close(10 * time.Second)
-		srv.engine.Exact(t, h.Truth)
 		st := s.Stats()
+		// What was sent, never answered and then had to make room may be stored as well.
+		unsure := st.Spool.Dropped[spool.Unacknowledged].RxBytes
+		if got := srv.engine.All().RxBytes; unsure == 0 {
+			srv.engine.Exact(t, h.Truth)
+		} else if seed%2 == 1 || got < h.Truth.RxBytes || got-unsure > h.Truth.RxBytes {
+			t.Errorf("seed %d: %d bytes, of which %d may be there twice, are not %d", seed, got, unsure, h.Truth.RxBytes)
+		}
 		dropped := uint64(0)
 		for _, sums := range st.Spool.Dropped {
 			dropped += sums.Records
 		}
-		if st.Spool.Dropped[spool.Unacknowledged].Records != 0 || dropped != srv.engine.Records || srv.engine.Twice != 0 || st.Err != nil {
+		if dropped != srv.engine.Records || srv.engine.Twice != 0 || st.Err != nil {
 			t.Errorf("seed %d: counted %d, told %d, %d twice, %v", seed, dropped, srv.engine.Records, srv.engine.Twice, st.Err)
 		}
 		t.Logf("seed %d: %d requests, %d retries, %d known tokens, dropped %v", seed, st.Requests, st.Retries, srv.doubles, st.Spool.Dropped)
@@ -132,6 +139,7 @@ func TestRefused(t *testing.T) {
 	s := shipper(t, srv.URL, newSpool(t, spool.Config{}))
 	s.put(t, h, 1)
 	srv.asked(t, 3)
+	s.delivered(t)
 	srv.become(store)
 	s.put(t, h, 1)
 	s.delivered(t)

@@ -42,6 +42,7 @@ func (t tally) clone() tally {
 // Stats is how the spool fares.
 type Stats struct {
 	Segments int       // that wait for an engine
+	Held     int       // of these, in memory
 	Bytes    int64     // on disk, but for dead letters
 	Memory   int64     // bytes of segments in memory
 	Dead     int64     // bytes of dead letters
@@ -77,6 +78,9 @@ func (s *Spool) publish() {
 			continue
 		}
 		c.Segments++
+		if e.data != nil {
+			c.Held++
+		}
 		if c.Oldest.IsZero() || e.Time.Before(c.Oldest) {
 			c.Oldest = e.Time
 		}

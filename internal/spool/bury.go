@@ -26,7 +26,7 @@ func (s *Spool) bury(victims []*entry) {
 	}
 	if len(victims) > 0 {
 		if err := s.dir.sync(); err != nil {
-			s.count.Err = err
+			s.count.Err = bare(err)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func (s *Spool) letter(v *entry) {
 		s.addLetter(deadLetter{name, occupied(int64(len(b)))})
 	}
 	if err != nil {
-		s.count.Err = err
+		s.count.Err = bare(err)
 	}
 }
 
@@ -59,7 +59,7 @@ func (s *Spool) addLetter(d deadLetter) {
 	}
 	for size > s.cfg.MaxDead {
 		if err := gone(s.dir.Remove(s.dead[0].name)); err != nil {
-			s.count.Err = err
+			s.count.Err = bare(err)
 		}
 		size -= s.dead[0].size
 		s.dead = slices.Delete(s.dead, 0, 1)

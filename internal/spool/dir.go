@@ -165,6 +165,17 @@ func (d *directory) sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// bare is err without the path.
+func bare(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	return err
+}
+
 // gone takes a file that is not there for removed.
 func gone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

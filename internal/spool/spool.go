@@ -87,6 +87,7 @@ func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unload()
+	s.publish()
 	return s.dir.close()
 }
 
@@ -134,7 +135,7 @@ func (s *Spool) mark(e *entry, sent bool) {
 	e.sent = sent
 	if is := e.file(); is != was && e.data == nil {
 		if err := s.dir.Rename(was, is); err != nil {
-			e.sent, s.count.Err = !sent, err
+			e.sent, s.count.Err = !sent, bare(err)
 		}
 	}
 }
@@ -174,7 +175,7 @@ func (s *Spool) keep(c *chunk) {
 	}
 	h := whole.header(id, s.cfg.Host)
 	if err := s.dir.write(s.dir, id.name()+segmentSuffix, wholeB); err != nil {
-		s.count.Err = err
+		s.count.Err = bare(err)
 		s.pending = tally{}
 		s.remember(&entry{Header: plain.header(id, s.cfg.Host), data: b})
 		return
@@ -292,7 +293,7 @@ func (s *Spool) unload() {
 			continue
 		}
 		if err := s.dir.write(s.dir, e.file(), e.data); err != nil {
-			s.count.Err = err
+			s.count.Err = bare(err)
 			return
 		}
 		e.size, e.data = occupied(int64(len(e.data))), nil

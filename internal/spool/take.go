@@ -35,7 +35,7 @@ func (s *Spool) Take(newest bool) *Segment {
 			return g
 		}
 		if !damaged(err) { // it may be read later
-			s.count.Err = err
+			s.count.Err = bare(err)
 			s.publish()
 			return nil
 		}
@@ -140,7 +140,7 @@ func (s *Spool) forget(e *entry) {
 	}
 	if e.data == nil {
 		if err := gone(s.dir.Remove(e.file())); err != nil {
-			s.count.Err = err
+			s.count.Err = bare(err)
 		}
 	}
 }
