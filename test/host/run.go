@@ -80,8 +80,10 @@ func (r *run) run(ctx context.Context, quick bool, raw io.Writer) (results, erro
 	err = errors.Join(cmd.Wait(), kept)
 	fmt.Printf("   %v\n", time.Since(begun).Round(time.Second))
 	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, fmt.Errorf("not done in %v", r.limit)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("not done in %v: %w", r.limit, ctx.Err())
+		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
 	}
