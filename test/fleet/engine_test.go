@@ -40,6 +40,8 @@ type engine struct {
 	args []string
 	addr string
 	cmd  *exec.Cmd
+	// ready reports whether it answers; nil asks it something.
+	ready func() error
 }
 
 func freePort(t testing.TB) string {
@@ -62,10 +64,14 @@ func (e *engine) start() {
 	if err := e.cmd.Start(); err != nil {
 		e.t.Fatal(err)
 	}
-	testkit.Eventually(e.t, time.Minute, func() error {
-		_, err := e.ask("SELECT 1")
-		return err
-	})
+	ready := e.ready
+	if ready == nil {
+		ready = func() error {
+			_, err := e.ask("SELECT 1")
+			return err
+		}
+	}
+	testkit.Eventually(e.t, time.Minute, ready)
 }
 
 // kill ends it at once (SIGKILL).
