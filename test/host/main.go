@@ -111,6 +111,9 @@ func (o *options) measure(ctx context.Context, s *section, raw *os.File) error {
 	var all results
 	for _, r := range s.runs {
 		found, err := r.run(ctx, o.quick, raw)
+		if err == nil && len(found) == 0 {
+			err = errors.New("the benchmarks printed no figures")
+		}
 		if err != nil {
 			return err
 		}
