@@ -58,6 +58,9 @@ func establish(b *testing.B, n, spaces int) (c crowd) {
 
 // touch moves bytes on a share of all, and returns when that is done.
 func (c crowd) touch(percent int) {
+	if percent == 0 {
+		return
+	}
 	done := make(chan struct{})
 	for _, w := range c {
 		go func() {
@@ -155,17 +158,16 @@ func (s *scale) nextTick(b *testing.B, u usage) usage {
 func (s *scale) bench(b *testing.B, c crowd, percent int) {
 	rounds := 7
 	if s.every > time.Second {
-		rounds = 3
+		rounds = 5
 	}
 	var sweep, rest, alone []float64
 	var first, last usage
 	for b.Loop() {
+		c.touch(percent) // what the first such tick needs is there then
 		first = s.nextTick(b, s.read(b))
 		last = first
 		for round := range rounds {
-			if percent > 0 {
-				c.touch(percent)
-			}
+			c.touch(percent)
 			now := s.nextTick(b, s.read(b))
 			n := float64(now.ticks - last.ticks)
 			if now.passes == last.passes || len(alone) == 0 && round == rounds-1 {

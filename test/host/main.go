@@ -67,10 +67,10 @@ func (o *options) main(ctx context.Context) error {
 		return err
 	}
 	defer raw.Close()
-	begun := time.Now()
+	begun, machine := time.Now(), machine()
 	var failed []string
 	for _, s := range chosen {
-		if err := o.measure(ctx, &s, raw); err != nil {
+		if err := o.measure(ctx, &s, machine, raw); err != nil {
 			fmt.Fprintf(os.Stderr, "host: %s: %v\n", s.name, err)
 			failed = append(failed, s.name)
 		}
@@ -102,12 +102,12 @@ func choose(only string) ([]section, error) {
 }
 
 // measure runs the benchmarks of s and writes its table.
-func (o *options) measure(ctx context.Context, s *section, raw *os.File) error {
+func (o *options) measure(ctx context.Context, s *section, machine string, raw *os.File) error {
 	fmt.Printf("\n== %s\n", s.name)
 	if s.prepare != nil {
 		s.prepare(ctx)
 	}
-	where := here()
+	load := loadNow()
 	var all results
 	for _, r := range s.runs {
 		found, err := r.run(ctx, o.quick, raw)
@@ -119,7 +119,7 @@ func (o *options) measure(ctx context.Context, s *section, raw *os.File) error {
 		}
 		all = append(all, found...)
 	}
-	block := s.table(all) + "\n" + s.footer(o.quick, where)
+	block := s.table(all) + "\n" + s.footer(o.quick, machine, load)
 	if o.page == "" || o.quick {
 		fmt.Println("\n" + block)
 		return nil

@@ -26,19 +26,22 @@ func replace(page, name, block string) error {
 	return os.WriteFile(page, []byte(before+begin+block+"\n"+end+after), 0o644)
 }
 
-// machine is where and of what figures are.
-type machine struct{ load, text string }
-
-func here() machine {
+// loadNow is the load average over the last minute.
+func loadNow() string {
 	load, _, _ := strings.Cut(readLine("/proc/loadavg"), " ")
+	return load
+}
+
+// machine says where and of what figures are. The page itself is no change of the program.
+func machine() string {
 	var u unix.Utsname
 	_ = unix.Uname(&u) // an empty name then
 	version, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
 		version = []byte("devel")
 	}
-	return machine{load, fmt.Sprintf("%s, Linux %s, %s, %d cores, %s, tcptop %s", time.Now().UTC().Format(time.DateOnly),
-		unix.ByteSliceToString(u.Release[:]), model(), runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(version)))}
+	return fmt.Sprintf("%s, Linux %s, %s, %d cores, %s, tcptop %s", time.Now().UTC().Format(time.DateOnly),
+		unix.ByteSliceToString(u.Release[:]), model(), runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(version)))
 }
 
 // model is the processor's name.
@@ -65,12 +68,12 @@ func readLine(path string) string {
 }
 
 // footer says how a table came about.
-func (s *section) footer(quick bool, m machine) string {
+func (s *section) footer(quick bool, machine, load string) string {
 	var commands []string
 	for _, r := range s.runs {
 		commands = append(commands, "`"+r.command(quick)+"`")
 	}
-	text := strings.Join(commands, "; ") + " — " + m.text + ", load average before it " + m.load
+	text := strings.Join(commands, "; ") + " — " + machine + ", load average before it " + load
 	if s.versions != nil {
 		text += "; " + s.versions()
 	}
