@@ -70,17 +70,26 @@ func otlpURL(text string) (*url.URL, uint16, error) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return nil, 0, errors.New("http is for this machine alone, since everybody on the way could read it: use https")
 	}
-	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), "4318")
-	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	port, err := portOf(u, "4318")
 	if err != nil {
-		return nil, 0, fmt.Errorf("no such port: %s", u.Port())
+		return nil, 0, err
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/v1/metrics"
 	}
-	return u, uint16(port), nil
+	return u, port, nil
+}
+
+// portOf is the port of u, which it gets where it has none.
+func portOf(u *url.URL, usual string) (uint16, error) {
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), usual)
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("no such port: %s", u.Port())
+	}
+	return uint16(port), nil
 }
 
 func loopback(host string) bool {

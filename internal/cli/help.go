@@ -15,7 +15,7 @@ process, bytes, packets, rates, round-trip time and state.
 
 Usage:
   tcptop [flags] [interval [count]] [FILTER...]
-  tcptop agent [--listen [HOST]:PORT] [--otlp URL]
+  tcptop agent [--listen [HOST]:PORT] [--otlp URL] | fleet --from URL [FILTER...]
   tcptop record [-o DIR] | replay FILE|DIR [FILTER...] | report FILE|DIR
   tcptop doctor | config | completion SHELL | help [fields | filter] | version
 

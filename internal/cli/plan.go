@@ -47,6 +47,8 @@ type plan struct {
 	reaches []uint16 // ports of other hosts that are connected to
 	serves  bool     // what listens is answered
 
+	engine *engineFeed // that is asked about other hosts; nil is this host
+
 	networks *names.Networks // that the command line names; nil is none
 	// running is the screen's collector once it is open.
 	running atomic.Pointer[Collector]

@@ -48,7 +48,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate(versionLine(env))
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
-	root.AddCommand(agentCommand(env, list), recordCommand(env, list), replayCommand(env, list), reportCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
+	root.AddCommand(agentCommand(env, list), fleetCommand(env, list), recordCommand(env, list), replayCommand(env, list), reportCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {

@@ -128,6 +128,9 @@ func (p *plan) screen(ctx context.Context) error {
 	go func() { done <- p.feedUntil(ctx, frames, said, log, past, p.remotes(reverse)) }()
 	c := p.screenConfig(frames, reverse)
 	c.Past = past.past(p)
+	if p.engine != nil {
+		p.engineConfig(&c)
+	}
 	m := tui.New(c)
 	go func() {
 		left <- tui.Run(ctx, m, tui.Terminal{In: p.env.Stdin, Out: p.env.Stdout, Environ: p.screenEnviron()})
@@ -182,6 +185,9 @@ func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- s
 		}
 		frames.Close(err)
 	}()
+	if p.engine != nil {
+		return p.feedEngine(ctx, frames)
+	}
 	return p.feed(ctx, frames, said, log, past, remotes)
 }
 

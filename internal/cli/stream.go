@@ -77,27 +77,39 @@ func (p *plan) stream(ctx context.Context) error {
 		done <- p.run(ctx, collector.Samples, out, &lossReport{stderr: p.env.Stderr}, log)
 	}()
 
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		select {
-		case err = <-done:
-		case <-time.After(lastTick):
-			// The loop may still read what the collector mapped: the kernel
-			// detaches it when the process exits.
-			if errors.Is(context.Cause(ctx), syscall.EPIPE) {
-				return nil // nobody waits for that tick
-			}
-			return stdout.unfinished()
-		}
+	err, ended := stdout.await(ctx, done)
+	if !ended {
+		return err // the loop may still read what the collector mapped: the kernel detaches it when the process exits
 	}
 	return errors.Join(outcome(err), detach(collector))
+}
+
+// await is what done tells. Once ctx has ended it is not waited for much longer: ended is
+// false where it did not come, and err is what there is to say of that.
+func (g *gauge) await(ctx context.Context, done <-chan error) (err error, ended bool) {
+	select {
+	case err = <-done:
+		return err, true
+	case <-ctx.Done():
+	}
+	select {
+	case err = <-done:
+		return err, true
+	case <-time.After(lastTick):
+	}
+	if errors.Is(context.Cause(ctx), syscall.EPIPE) {
+		return nil, false // nobody waits for that tick
+	}
+	return g.unfinished(), false
 }
 
 // outcome is err as Main prints it; a reader that has seen enough is none.
 func outcome(err error) error {
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return nil
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
 	}
 	return &failure{code: exitRuntime, msg: err.Error()}
 }

@@ -35,11 +35,7 @@ func ownerFields() []Column {
 }
 
 func comm(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
-	o := &r.Owner
-	if o.PID == 0 && !o.Kernel {
-		return dst, false
-	}
-	b := o.Comm.Bytes()
+	b := r.Owner.Comm.Bytes()
 	return append(dst, b...), len(b) > 0
 }
 

@@ -101,8 +101,9 @@ func TestMissing(t *testing.T) {
 			map[string]string{"rcv_wnd": "0", "zero_window_ms": "2034"}},
 		{"no verdict", func(_ *table.Snapshot, r *table.Row) { r.Limit = 0 },
 			map[string]string{"limit": "", "limit_share": ""}},
-		{"no owner", func(_ *table.Snapshot, r *table.Row) { r.Owner.PID, r.Process = 0, nil },
-			map[string]string{"pid": "", "comm": "", "cmdline": "", "exe": ""}},
+		{"no owner", func(_ *table.Snapshot, r *table.Row) { r.Owner, r.Process = conn.Owner{}, nil },
+			map[string]string{"pid": "", "comm": "", "cmdline": "", "exe": "", "owner_source": ""}},
+		{"several processes", func(_ *table.Snapshot, r *table.Row) { r.Owner.PID = 0 }, map[string]string{"pid": "", "comm": "nginx"}},
 		{"not looked for yet", func(_ *table.Snapshot, r *table.Row) { r.Has &^= conn.HasHolders }, map[string]string{"owners": ""}},
 		{"held by nobody", func(_ *table.Snapshot, r *table.Row) { r.Holders = 0 }, map[string]string{"owners": "0"}},
 		{"kernel socket", func(_ *table.Snapshot, r *table.Row) {

@@ -35,8 +35,10 @@ func (e *env) appendProcess(dst []byte, r *table.Row) []byte {
 	switch {
 	case o.PID == 0 && o.Kernel:
 		return append(dst, "kernel"...)
-	case o.PID == 0:
+	case o.PID == 0 && o.Comm == (conn.Name{}):
 		return append(dst, '-')
+	case o.PID == 0: // of several processes, as an engine has them
+		return e.appendComm(dst, &o.Comm)
 	}
 	dst = e.appendComm(dst, &o.Comm)
 	dst = append(dst, ' ')

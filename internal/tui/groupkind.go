@@ -31,7 +31,10 @@ func groupKinds() []groupKind {
 	return []groupKind{
 		{name: "process", field: "comm", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendProcess(dst, r) },
 			key: func(r *table.Row) (groupKey, bool) {
-				return groupKey{uint64(r.Owner.PID), uint64(r.Owner.Start)}, r.Owner.PID != 0 || r.Owner.Kernel
+				if r.Owner.PID == 0 && !r.Owner.Kernel {
+					return bytesKey(r.Owner.Comm), r.Owner.Comm != conn.Name{}
+				}
+				return groupKey{uint64(r.Owner.PID), uint64(r.Owner.Start)}, true
 			}},
 		{name: "user", field: "user", label: userLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -355,9 +356,53 @@ func TestScraped(t *testing.T) {
 			}
 			e.moved(from, want)
 			e.invariant(began)
+			e.shown()
 			t.Logf("%.0f bytes sent, %.0f received", want.tx, want.rx)
 		})
 	}
+}
+
+// shown requires of tcptop fleet the rows of the load at both hosts, with what the engine has
+// of them, and all rows of a host to be its sum.
+func (e *promql) shown() {
+	e.t.Helper()
+	path, err := built()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.eventually(func() error { // another scrape may come between a question and the other
+		want, err := e.sums()
+		if err != nil {
+			return err
+		}
+		whole, err := e.by("instance", `sum by (instance) (tcptop_host_io_bytes_total)`)
+		if err != nil {
+			return err
+		}
+		out, err := exec.Command(path, "fleet", "--from", "prom+http://"+e.addr, "-b", "-n", "1", "-o", "jsonl").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+		got, sums := map[string]truth{}, map[string]float64{}
+		for line := range bytes.Lines(out) {
+			var row struct {
+				Host, Comm string
+				Tx         float64 `json:"tx_bytes"`
+				Rx         float64 `json:"rx_bytes"`
+			}
+			if err := json.Unmarshal(line, &row); err != nil {
+				return fmt.Errorf("%w: %s", err, line)
+			}
+			sums[row.Host] += row.Tx + row.Rx
+			if row.Comm == "fleet-load" {
+				got[row.Host] = truth{got[row.Host].tx + row.Tx, got[row.Host].rx + row.Rx}
+			}
+		}
+		if !maps.Equal(got, want) || !maps.Equal(sums, whole) {
+			return fmt.Errorf("the screen has %v of %v, the engine %v of %v\n%s", got, sums, want, whole, out)
+		}
+		return nil
+	})
 }
 
 // TestPushed is sent to by one agent and asks another: in an engine that takes OTLP both
