@@ -161,8 +161,12 @@ func TestValues(t *testing.T) {
 	}{
 		{"as it is", nil, []string{"--listen=[$(NODE_IP)]:9432", "--web-config=/etc/tcptop/web/web.yml", "--groups=50", "--peer=cidr", "--backend=bpf"},
 			[]string{"--insecure", "--otlp", "--redact"}, nil, []string{"health", "cgroup", "runtime", "web"}},
-		{"push alone", values{"metrics": values{"enabled": false}, "otlp": values{"url": "https://collector:4318", "headersSecret": "h"}},
-			[]string{"--otlp=https://collector:4318", "--otlp-headers=/etc/tcptop/otlp/headers"}, []string{"--listen", "--web", "--insecure"}, nil, []string{"health", "cgroup", "runtime", "otlp"}},
+		{"push alone", values{"metrics": values{"enabled": false}, "otlp": values{"url": "https://collector:4318", "headersSecret": "h", "caSecret": "c"}},
+			[]string{"--otlp=https://collector:4318", "--otlp-headers=/etc/tcptop/otlp-headers/headers", "--otlp-ca=/etc/tcptop/otlp-ca/ca.crt"}, []string{"--listen", "--web", "--insecure", "--flows", "--spool"}, nil,
+			[]string{"health", "cgroup", "runtime", "otlp-ca", "otlp-headers"}},
+		{"flow records", values{"flows": values{"url": "clickhouse+https://ch", "headersSecret": "h", "spoolDirectory": "/data", "spoolSize": "1Gi"}},
+			[]string{"--flows=clickhouse+https://ch", "--flows-headers=/etc/tcptop/flows-headers/headers", "--spool=/var/spool/tcptop/agent", "--spool-size=1Gi"}, []string{"--otlp", "--flows-ca"}, nil,
+			[]string{"health", "cgroup", "runtime", "web", "flows-headers", "spool"}},
 		{"open to all", values{"metrics": values{"insecure": true, "port": 1234}}, []string{"--listen=[$(NODE_IP)]:1234", "--insecure-listen"},
 			[]string{"--web"}, nil, []string{"health", "cgroup", "runtime"}},
 		{"no runtime", values{"runtime": values{"enabled": false}}, nil, nil, nil, []string{"health", "cgroup", "web"}},
@@ -195,7 +199,7 @@ func TestValues(t *testing.T) {
 			}
 			for _, m := range a.VolumeMounts {
 				mounts = append(mounts, m.Name)
-				if m.ReadOnly != (m.Name != "health") {
+				if m.ReadOnly == (m.Name == "health" || m.Name == "spool") {
 					t.Errorf("%s is read-only: %v", m.Name, m.ReadOnly)
 				}
 			}
@@ -218,6 +222,7 @@ func TestMistakes(t *testing.T) {
 		"at '/agent/redact/0'":                       {"agent": values{"redact": []any{"port"}}},
 		"at '/agent/interval'":                       {"agent": values{"interval": "soon"}},
 		"at '/otlp/url'":                             {"otlp": values{"url": "http://collector:4318"}},
+		"at '/flows/url'":                            {"flows": values{"url": "clickhouse+http://ch"}},
 		"nobody is told anything":                    {"metrics": values{"enabled": false}},
 		"metrics.insecure does without":              {"metrics": values{"webSecret": ""}},
 		"podMonitor asks for what":                   {"metrics": values{"enabled": false}, "otlp": values{"url": "https://c"}, "podMonitor": values{"enabled": true}},

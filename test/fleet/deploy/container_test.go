@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -122,7 +123,8 @@ func flags(t *testing.T, pod *core.PodSpec, a *core.Container, secret string) (a
 		case v.EmptyDir != nil:
 			all = append(all, "--tmpfs", m.MountPath)
 		case v.HostPath != nil:
-			all = append(all, "-v", v.HostPath.Path+":"+m.MountPath+":ro")
+			mode := map[bool]string{true: ":ro", false: ""}[m.ReadOnly]
+			all = append(all, "-v", v.HostPath.Path+":"+m.MountPath+mode)
 		case v.Secret != nil:
 			all = append(all, "-v", secret+":"+m.MountPath+":ro")
 		}
@@ -199,7 +201,8 @@ func web(t *testing.T) (string, *http.Client) {
 
 // TestPod runs the container as the manifest has it, by runc: with its capabilities, mounts,
 // limits and arguments the probe passes, /metrics answers by TLS, most of what was given is
-// given up, and tcptop in the same container shows a pod's connections to the byte.
+// given up, records for an engine that is not there wait on the node, and tcptop in the same
+// container shows a pod's connections to the byte.
 func TestPod(t *testing.T) {
 	c := image(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -208,7 +211,9 @@ func TestPod(t *testing.T) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	_ = l.Close()
-	d := daemonSet(t, values{"metrics": values{"port": port}, "runtime": values{"directory": c.dir}})
+	spool := t.TempDir() // 0755, as kubelet makes one
+	d := daemonSet(t, values{"metrics": values{"port": port}, "runtime": values{"directory": c.dir},
+		"flows": values{"url": "clickhouse+http://127.0.0.1:1", "spoolDirectory": spool}, "agent": values{"extraArgs": []any{"--flows-interval=1s"}}})
 	a := agent(t, d)
 	secret, client := web(t)
 	args := append([]string{"run", "-d", "--name", c.name, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--security-opt", "seccomp=" + seccomp(t)},
@@ -239,6 +244,16 @@ func TestPod(t *testing.T) {
 		}
 		return nil
 	})
+
+	testkit.Eventually(t, patience, func() error {
+		if metric(t, client, url, `tcptop_export_spool_bytes{exporter="clickhouse"}`) == 0 {
+			return errors.New("nothing waits")
+		}
+		return nil
+	})
+	if info, err := os.Stat(filepath.Join(spool, "agent")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v %v", info, err)
+	}
 
 	status, err := os.ReadFile("/proc/" + c.must("inspect", "--format", "{{.State.Pid}}", c.name) + "/status")
 	if err != nil {
