@@ -21,6 +21,7 @@ import (
 	"tcptop/internal/column"
 	"tcptop/internal/fleet"
 	"tcptop/internal/output"
+	"tcptop/internal/ship"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
 )
@@ -36,7 +37,7 @@ type fromOptions struct {
 
 func (o *fromOptions) flags() *pflag.FlagSet {
 	f := newFlagSet()
-	f.StringVar(&o.url, "from", "", "ask the engine at `url`: prom+https://HOST[:PORT] or prom+http://; also TCPTOP_FROM")
+	f.StringVar(&o.url, "from", "", "ask the engine at `url`: prom+https://HOST[:PORT], prom+http:// or, for connections, clickhouse+https://HOST; also TCPTOP_FROM")
 	f.StringVar(&o.headers, "from-headers", "", "send along the headers in `file`, a line for each: Authorization: Bearer ...")
 	f.StringVar(&o.ca, "from-ca", "", "trust the authorities in `file` (PEM) instead of the system's")
 	f.StringVar(&o.hostLabel, "host-label", o.hostLabel, "the `label` that tells hosts apart")
@@ -85,6 +86,9 @@ func (o *fromOptions) open(every time.Duration, n *needs) (*engineFeed, error) {
 	if o.url == "" {
 		return nil, usagef("such as --from prom+https://prometheus:9090", "fleet has nobody to ask: no --from is given")
 	}
+	if strings.HasPrefix(o.url, "clickhouse+") {
+		return o.openFlows(every, n)
+	}
 	u, port, err := fromURL(o.url, o.headers != "")
 	if err != nil {
 		return nil, usagef("", "--from %s: %v", o.url, err)
@@ -103,7 +107,26 @@ func (o *fromOptions) open(every time.Duration, n *needs) (*engineFeed, error) {
 		return nil, usagef("", "--host-label: %v", err)
 	}
 	n.ask, n.reach = true, append(n.reach, port)
-	return &engineFeed{engine: engine, name: u.Host, every: every}, nil
+	return &engineFeed{engine: engine, name: u.Host, hint: "--from is the address of Prometheus' HTTP API, or of what answers like it", every: every}, nil
+}
+
+// openFlows asks a ClickHouse for records of connections.
+func (o *fromOptions) openFlows(every time.Duration, n *needs) (*engineFeed, error) {
+	target, err := ship.ParseTarget(o.url)
+	if err != nil {
+		return nil, usagef("", "--from: %v", err)
+	}
+	cfg := fleet.FlowsConfig{URL: target.URL(), Table: target.Table(), Top: int(o.groups), Timeout: max(every, 10*time.Second)}
+	if cfg.Headers, err = readHeaders(o.headers); err != nil {
+		return nil, usagef("", "--from-headers: %v", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if transport.TLSClientConfig, err = trusting(o.ca); err != nil {
+		return nil, usagef("", "--from-ca: %v", err)
+	}
+	cfg.Transport = transport
+	n.ask, n.reach = true, append(n.reach, target.Port())
+	return &engineFeed{engine: fleet.NewFlows(cfg), name: target.URL().Host, hint: "--from is the address of ClickHouse' HTTP interface", every: every}, nil
 }
 
 // fromURL is where an engine answers. It is told secrets only where nobody listens.
@@ -124,10 +147,16 @@ func fromURL(text string, secrets bool) (*url.URL, uint16, error) {
 	return u, port, err
 }
 
+// engine knows what hosts move, of groups or of connections.
+type engine interface {
+	Ask(ctx context.Context, at time.Time) (*fleet.Answer, error)
+}
+
 // engineFeed asks an engine again and again.
 type engineFeed struct {
-	engine *fleet.Engine
+	engine engine
 	name   string
+	hint   string // what to look at where it does not answer
 	every  time.Duration
 
 	mu   sync.Mutex    // the screen's past asks, too
@@ -146,7 +175,7 @@ func (e *engineFeed) snapshot(ctx context.Context) (s *table.Snapshot, about []s
 		return answer.Snapshot(now, monotonic(), ""), aboutAnswer(answer), nil
 	}
 	if e.last == nil {
-		return nil, nil, &failure{code: exitRuntime, msg: e.name + ": " + err.Error(), hint: "--from is the address of Prometheus' HTTP API, or of what answers like it"}
+		return nil, nil, &failure{code: exitRuntime, msg: e.name + ": " + err.Error(), hint: e.hint}
 	}
 	trouble := fmt.Sprintf("the engine does not answer: %v", err)
 	age := now.Sub(e.last.Time).Round(time.Second)

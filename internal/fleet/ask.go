@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/group"
 )
 
@@ -45,6 +46,8 @@ type Group struct {
 	Tx     float64                  // of these
 
 	TxBytes, RxBytes float64 // since it has its place
+
+	conn *conn.Conn // of a single connection: what is known of it
 }
 
 // Ask asks what is known of a time; zero is now, as the engine has it.

@@ -97,6 +97,9 @@ func (h *Host) state(at time.Time) (table.HostState, string) {
 
 // row is a group as the screen has connections.
 func (g *Group) row() table.Row {
+	if g.conn != nil {
+		return g.rowOf()
+	}
 	r := table.Row{Moved: true, TxRate: uint64(math.Round(g.Tx)), RxRate: uint64(math.Round(max(g.Total-g.Tx, 0)))}
 	process, workload, peer, port, transport, role := g.Labels[0], g.Labels[1], g.Labels[2], g.Labels[3], g.Labels[4], g.Labels[5]
 	h := fnv.New64a()

@@ -106,6 +106,12 @@ func (t *Target) Port() uint16 {
 	return uint16(n)
 }
 
+// URL is the engine's address.
+func (t *Target) URL() *url.URL { return &t.url }
+
+// Table is where a ClickHouse has the records, quoted for its SQL.
+func (t *Target) Table() string { return t.table }
+
 // String is the address, for people: it holds no secret.
 func (t *Target) String() string { return t.kind + "+" + t.url.String() }
 

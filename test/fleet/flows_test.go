@@ -60,6 +60,17 @@ func (a *agent) delivered(t testing.TB) {
 	})
 }
 
+// written waits until nothing waits for the disk.
+func (a *agent) written(t testing.TB) {
+	t.Helper()
+	testkit.Eventually(t, time.Minute, func() error {
+		if n := a.shipper.Stats().Queued; n > 0 {
+			return fmt.Errorf("%d intervals wait", n)
+		}
+		return nil
+	})
+}
+
 // sums asks an engine what it has of each host.
 func sums(e *engine, from string) map[string][2]string {
 	all := map[string][2]string{}
