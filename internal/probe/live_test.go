@@ -98,12 +98,15 @@ func requireRefusal(t testing.TB, p *Probe, err error) {
 }
 
 // keep reads p's samples until the test ends.
-func keep(t testing.TB, p *Probe) *live {
+func keep(t testing.TB, p *Probe) *live { return keepFaulty(t, p, false) }
+
+// keepFaulty is keep where faults may be what the test is about from the first tick on.
+func keepFaulty(t testing.TB, p *Probe, faulty bool) *live {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &live{
 		t: t, probe: p, cancel: cancel, done: make(chan struct{}),
-		last: map[uint64]conn.Conn{}, flows: map[flowID]conn.Conn{}, closed: map[uint64]conn.Conn{},
+		last: map[uint64]conn.Conn{}, flows: map[flowID]conn.Conn{}, closed: map[uint64]conn.Conn{}, faulty: faulty,
 	}
 	go l.run(ctx)
 	t.Cleanup(l.stop)
