@@ -169,7 +169,11 @@ func memoryTable(all results) string {
 		}
 	}
 	s := newSheet("", "kernel", "Go")
-	s.row("connection", digits(kernel["bytes/conn"])+" bytes", fmt.Sprintf("%s to %s bytes", digits(least), digits(most)))
+	row := digits(least)
+	if digits(most) != row {
+		row += " to " + digits(most)
+	}
+	s.row("connection", digits(kernel["bytes/conn"])+" bytes", row+" bytes")
 	s.row("UDP flow", digits(kernel["bytes/flow"])+" bytes", "the same")
 	s.row("all together, with 131,072 slots", digits(kernel["fixed-bytes"]/1e6)+" MB, most of it the ring", "")
 	return s.String()
