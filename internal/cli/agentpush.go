@@ -47,8 +47,10 @@ func (o *pushOptions) open(ctx context.Context, board *metric.Board, host string
 	if cfg.Headers, err = readHeaders(o.headers); err != nil {
 		return nil, 0, usagef("", "--otlp-headers: %v", err)
 	}
-	if cfg.TLS, err = trusting(o.ca); err != nil {
-		return nil, 0, usagef("", "--otlp-ca: %v", err)
+	if u.Scheme == "https" { // of the SDK's exporter http with it is an error
+		if cfg.TLS, err = trusting(o.ca); err != nil {
+			return nil, 0, usagef("", "--otlp-ca: %v", err)
+		}
 	}
 	p, err := metric.NewPush(ctx, board, cfg)
 	if err != nil {

@@ -219,7 +219,7 @@ func (e *promql) settled(t *testing.T, ns *testkit.NS, hosts int) map[string]tru
 	e.eventually(func() error { // what is older than an agent is not in its sums
 		begun, err := e.by("instance", `tcptop_tick_timestamp_seconds`)
 		if len(begun) != hosts {
-			err = errors.Join(err, fmt.Errorf("%d hosts of %d", len(begun), hosts))
+			err = errors.Join(err, fmt.Errorf("%v, of %d hosts", begun, hosts))
 		}
 		return err
 	})
