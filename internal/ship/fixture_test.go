@@ -150,6 +150,14 @@ func newSpool(t *testing.T, cfg spool.Config) *spool.Spool {
 // shipper delivers what sp has to a server.
 func shipper(t *testing.T, url string, sp *spool.Spool) *Shipper {
 	t.Helper()
+	s := idle(t, url, sp)
+	s.begin()
+	return s
+}
+
+// idle is one that has not begun: as one whose disk takes nothing.
+func idle(t *testing.T, url string, sp *spool.Spool) *Shipper {
+	t.Helper()
 	target, err := ParseTarget("clickhouse+" + url)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +167,7 @@ func shipper(t *testing.T, url string, sp *spool.Spool) *Shipper {
 		t.Fatal(err)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return start(Config{Target: target, Spool: sp, Interval: 8 * time.Millisecond, Client: NewClient(transport), Version: "test",
+	return newShipper(Config{Target: target, Spool: sp, Interval: 8 * time.Millisecond, Client: NewClient(transport), Version: "test",
 		Headers: http.Header{"Authorization": {"Bearer s3cret"}}}, hasty())
 }
 

@@ -58,17 +58,27 @@ type Shipper struct {
 func Start(cfg Config) *Shipper { return start(cfg, newBackoff()) }
 
 func start(cfg Config, b backoff) *Shipper {
-	ctx, cancel := context.WithCancel(context.Background())
+	s := newShipper(cfg, b)
+	s.begin()
+	return s
+}
+
+func newShipper(cfg Config, b backoff) *Shipper {
 	s := &Shipper{cfg: cfg, backoff: b, queue: make(chan []flow.Record, maxQueue), written: make(chan struct{}),
-		sent: make(chan struct{}), finish: make(chan struct{}), cancel: cancel}
+		sent: make(chan struct{}), finish: make(chan struct{})}
 	if cfg.Target.kind == "otlp" {
 		s.engine = &otlp{target: cfg.Target, fields: cfg.Fields, version: cfg.Version}
 	} else {
 		s.engine = &clickhouse{target: cfg.Target}
 	}
+	return s
+}
+
+func (s *Shipper) begin() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
 	go s.write()
 	go s.run(ctx)
-	return s
 }
 
 // Put takes records and never waits. Those that find the queue full are counted.

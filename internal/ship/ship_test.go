@@ -177,12 +177,11 @@ func TestQueueFull(t *testing.T) {
 	srv := newServer(t, store)
 	h := records.NewHost()
 	sp := newSpool(t, spool.Config{})
-	s := shipper(t, srv.URL, sp)
-	release := sp.Hold()
+	s := idle(t, srv.URL, sp)
 	for range 20 {
 		s.Put(h.Interval())
 	}
-	release()
+	s.begin()
 	s.put(t, h, 1)
 	s.delivered(t)
 	s.Close(10 * time.Second)

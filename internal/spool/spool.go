@@ -305,9 +305,3 @@ func (s *Spool) drop(reason string, sums, carried *flow.Sums) {
 	s.pending.add(reason, sums)
 	s.counted(reason, sums, carried)
 }
-
-// Hold keeps all others from the disk until release, for tests of who must not wait.
-func (s *Spool) Hold() (release func()) {
-	s.mu.Lock()
-	return s.mu.Unlock
-}
