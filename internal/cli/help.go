@@ -14,8 +14,8 @@ const helpHead = `tcptop shows every TCP connection and UDP flow of this host, t
 process, bytes, packets, rates, round-trip time and state.
 
 Usage:
-  tcptop [flags] [interval [count]] [FILTER...]
-  tcptop agent [--listen [HOST]:PORT] [--otlp URL] | fleet --from URL [FILTER...]
+  tcptop [flags] [interval [count]] [USER@HOST...] [FILTER...]
+  tcptop agent [--listen [HOST]:PORT] [--otlp URL] | fleet HOST...|--from URL [-- FILTER...]
   tcptop record [-o DIR] | replay FILE|DIR [FILTER...] | report FILE|DIR
   tcptop doctor | config | completion SHELL | help [fields | filter] | version
 
@@ -24,6 +24,7 @@ Examples:
   tcptop 5 12 'comm~nginx and rtt>50ms'
   tcptop -b -n 1 -l --fields lport,pid,comm
   tcptop -o jsonl --rport 443 | jq .tx_bytes
+  tcptop root@web1 root@web2           several hosts on one screen, over ssh
 `
 
 const helpTail = `

@@ -28,7 +28,7 @@ func manPage(root *cobra.Command) []byte {
 	b.WriteString("tcptop 1 \"\" tcptop \"User Commands\"\n==================================================\n\n")
 	section := func(title, text string) { fmt.Fprintf(&b, "# %s\n\n%s\n\n", title, strings.Trim(text, "\n")) }
 	section("NAME", "tcptop - top for network connections")
-	section("SYNOPSIS", "**tcptop** [*flags*] [*interval* [*count*]] [*FILTER*...]")
+	section("SYNOPSIS", "**tcptop** [*flags*] [*interval* [*count*]] [*USER@HOST*...] [*FILTER*...]")
 	section("DESCRIPTION", strings.Split(helpHead, "\n\nUsage:")[0]+manDescription)
 	section("OPTIONS", manOptions(newOptions().groups()))
 	section("COMMANDS", manCommands(root))

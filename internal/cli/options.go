@@ -31,6 +31,8 @@ type options struct {
 	debug      bool
 	sandbox    choice
 	log        logOptions
+	remote     remoteOptions
+	changes    bool
 	look       look
 
 	origins map[string]string // where a flag comes from that was not typed
@@ -68,6 +70,7 @@ func (o *options) groups() []flagGroup {
 		{"Output", o.outputFlags()},
 		{"Only those connections", o.selection.flags()},
 		{"Log", o.log.flags()},
+		{"Other hosts", o.remote.flags()},
 		{"Screen (lines take no notice)", o.look.flags()},
 		{"Collector", o.collectorFlags()},
 	}
@@ -90,6 +93,7 @@ func (o *options) tickFlags() *pflag.FlagSet {
 func (o *options) outputFlags() *pflag.FlagSet {
 	f := newFlagSet()
 	f.VarP(&o.output, "output", "o", "`format`: text, csv or jsonl")
+	f.BoolVar(&o.changes, "changes", false, "of jsonl only rows with news, and a line that ends each tick")
 	f.StringVar(&o.fields, "fields", "", "which fields in which order: `a,b,c` (see tcptop help fields)")
 	f.StringVar(&o.sort, "sort", o.sort, "order by `field`, - in front means descending")
 	f.Var(&o.top, "top", "print the first `n` rows of a tick")

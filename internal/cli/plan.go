@@ -15,6 +15,7 @@ import (
 	"tcptop/internal/logfile"
 	"tcptop/internal/names"
 	"tcptop/internal/output"
+	"tcptop/internal/remote"
 	"tcptop/internal/table"
 	"tcptop/internal/tui"
 )
@@ -49,19 +50,28 @@ type plan struct {
 
 	engine *engineFeed // that is asked about other hosts; nil is this host
 
+	hosts *remote.Config // nil is this host
+	copy  bool           // a copy of this program goes there
+
 	networks *names.Networks // that the command line names; nil is none
 	// running is the screen's collector once it is open.
 	running atomic.Pointer[Collector]
 }
 
 // plan checks the flags and the words after them.
-func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args []string) (*plan, error) {
+func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args []string, hosts ...remote.Target) (*plan, error) {
 	args, err := o.positionals(given, args)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{env: env, list: list, backend: o.backend.word, debug: o.debug, sandbox: o.sandbox.word, family: o.selection.family, top: int(o.top), count: int(o.count)}
-	flags, err := o.selection.filter(env, list)
+	var flags *filter.Filter
+	if len(hosts) > 0 { // which rows is for them to say
+		p.family = func(*table.Row) bool { return true }
+		flags, err = filter.Parse("", list)
+	} else {
+		flags, err = o.selection.filter(env, list)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +84,10 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if p.order, err = list.ParseSort(o.sort); err != nil {
 		return nil, fieldFailure("--sort", err)
 	}
-	p.output = output.Config{Format: o.output.word, Style: column.Style{Bits: o.units.word == "bits"}, Local: env.Local, Events: o.selection.events}
+	p.output = output.Config{Format: o.output.word, Style: column.Style{Bits: o.units.word == "bits"}, Local: env.Local, Events: o.selection.events, Changes: o.changes, Version: env.Version}
+	if o.changes && (o.output.word != output.JSONL || o.selection.events || len(hosts) > 0) {
+		return nil, usagef("tcptop -b -o jsonl --changes", "--changes is for JSON lines of one host's rows")
+	}
 	if given.Changed("fields") {
 		if p.output.Fields, err = list.Pick(o.fields); err != nil {
 			return nil, fieldFailure("--fields", err)
@@ -102,7 +115,7 @@ func (o *options) plan(env *Env, list *column.List, given *pflag.FlagSet, args [
 	if p.log, err = o.logConfig(p, given); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, o.elsewhere(p, given, hosts)
 }
 
 // positionals takes [interval [count]] off args, as bcc's tools have them, and

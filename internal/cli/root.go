@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tcptop/internal/column"
+	"tcptop/internal/remote"
 )
 
 // newRoot is the command tree.
@@ -21,20 +22,11 @@ func newRoot(env *Env) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := env.configure(cmd.Flags(), o.origins); err != nil {
-				return err
-			}
-			p, err := o.plan(env, list, cmd.Flags(), args)
+			hosts, args, err := takeHosts(list, args)
 			if err != nil {
 				return err
 			}
-			if o.live(env, cmd.Flags()) {
-				return p.screen(cmd.Context())
-			}
-			if o.typed(cmd.Flags(), "group") {
-				return usagef("leave out -b and -o on a terminal", "--group is for the screen")
-			}
-			return p.stream(cmd.Context())
+			return o.run(env, list, cmd, hosts, args)
 		},
 	}
 	groups := o.groups()
@@ -58,6 +50,32 @@ func newRoot(env *Env) *cobra.Command {
 	// Only a flag that is not declared fails here.
 	cobra.CheckErr(o.completions(root, list))
 	return root
+}
+
+// run shows this host or other ones, on the screen or as lines.
+func (o *options) run(env *Env, list *column.List, cmd *cobra.Command, hosts []remote.Target, args []string) error {
+	configure := env.configure
+	if cmd.HasParent() {
+		configure = env.configureCommand
+	}
+	if err := configure(cmd.Flags(), o.origins); err != nil {
+		return err
+	}
+	p, err := o.plan(env, list, cmd.Flags(), args, hosts...)
+	if err != nil {
+		return err
+	}
+	switch live := o.live(env, cmd.Flags()); {
+	case live && o.changes:
+		return usagef("add -b -o jsonl", "--changes is for JSON lines")
+	case live:
+		return p.screen(cmd.Context())
+	case o.typed(cmd.Flags(), "group"):
+		return usagef("leave out -b and -o on a terminal", "--group is for the screen")
+	case p.hosts != nil:
+		return p.streamHosts(cmd.Context())
+	}
+	return p.stream(cmd.Context())
 }
 
 func versionCommand(env *Env) *cobra.Command {

@@ -185,8 +185,11 @@ func (p *plan) feedUntil(ctx context.Context, frames *tui.Mailbox, said chan<- s
 		}
 		frames.Close(err)
 	}()
-	if p.engine != nil {
+	switch {
+	case p.engine != nil:
 		return p.feedEngine(ctx, frames)
+	case p.hosts != nil:
+		return p.feedHosts(ctx, frames)
 	}
 	return p.feed(ctx, frames, said, log, past, remotes)
 }
@@ -251,13 +254,14 @@ func (p *plan) screenConfig(frames *tui.Mailbox, reverse *names.Reverse) tui.Con
 		}
 		return c != nil
 	}
-	c.Lineage = enrich.Lineage
-	c.Holders = func(id conn.ID) ([]conn.Owner, error) {
-		c := p.running.Load()
-		if c == nil {
-			return nil, nil
+	if p.hosts != nil {
+		c.Host, c.SetInterval = fmt.Sprintf("%d hosts", len(p.hosts.Hosts)), nil
+		if c.Fields == nil && len(p.hosts.Hosts) > 1 {
+			c.Fields = strings.Split("host,proto,process,local,remote,state,rx_rate,tx_rate,rtt_us,retrans_packets,limit,age_ms,graph", ",")
 		}
-		return (*c).Holders(id)
+		c.Actions.Signal, c.Actions.Close = nil, nil // what a row names is on its host
+	} else {
+		p.askHost(&c)
 	}
 	c.StatePath = p.statePath()
 	c.PortName = p.portName()
@@ -269,6 +273,18 @@ func (p *plan) screenConfig(frames *tui.Mailbox, reverse *names.Reverse) tui.Con
 	c.Quiet = term == "linux" || term == "dumb" || screen
 	c.NoMouse = c.NoMouse || screen // GNU screen 4.9 keeps an Esc back for as long as a program wants the mouse
 	return c
+}
+
+// askHost lets details ask this host.
+func (p *plan) askHost(c *tui.Config) {
+	c.Lineage = enrich.Lineage
+	c.Holders = func(id conn.ID) ([]conn.Owner, error) {
+		c := p.running.Load()
+		if c == nil {
+			return nil, nil
+		}
+		return (*c).Holders(id)
+	}
 }
 
 // screenEnviron is the environment as the terminal's colours are told from it.

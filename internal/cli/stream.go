@@ -58,6 +58,8 @@ func (p *plan) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout := &gauge{w: p.env.Stdout}
+	var collector Collector
+	p.output.Missing = func() []string { return collector.Missing() }
 	out, err := output.New(stdout, p.list, p.output)
 	if err != nil {
 		return err
@@ -66,8 +68,8 @@ func (p *plan) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collector, notice, err := p.collector()
-	if err != nil {
+	var notice string
+	if collector, notice, err = p.collector(); err != nil {
 		return err
 	}
 	go onHangup(ctx, p.env.Stdout, func() { cancel(syscall.EPIPE) })

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,10 +32,16 @@ func defaultCells(list *column.List, cfg Config) []cell {
 			field("rx_bytes"), field("tx_bytes"), field("connect_us"), field("syn_retries"), field("close_reason"), field("errno"), field("close_detail"),
 		}
 	}
-	return []cell{
+	cells := []cell{
 		field("ts"), field("proto"), field("state"), localCell(), remoteCell(), field("pid"), field("comm"),
 		field("rx_rate"), field("tx_rate"), field("rx_bytes"), field("tx_bytes"), field("rtt_us"), field("retrans_packets"),
 	}
+	if cfg.Hosts {
+		host := field("host")
+		host.grow = true
+		cells = slices.Insert(cells, 0, host)
+	}
+	return cells
 }
 
 // newCell is c for people: numbers to the right, text and addresses to the left.

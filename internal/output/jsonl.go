@@ -31,15 +31,19 @@ func newJSONL(w io.Writer, cols []*column.Column) *jsonlWriter {
 // Write prints every row.
 func (w *jsonlWriter) Write(s *table.Snapshot, rows []*table.Row) error {
 	for _, r := range rows {
-		for i, c := range w.cols {
-			w.buf = append(w.buf, w.keys[i]...)
-			w.value(c, s, r)
-		}
-		w.buf = append(w.buf, '}', '\n')
-		w.lineEnd()
+		w.line(s, r)
 	}
 	w.flush()
 	return w.err
+}
+
+func (w *jsonlWriter) line(s *table.Snapshot, r *table.Row) {
+	for i, c := range w.cols {
+		w.buf = append(w.buf, w.keys[i]...)
+		w.value(c, s, r)
+	}
+	w.buf = append(w.buf, '}', '\n')
+	w.lineEnd()
 }
 
 func (w *jsonlWriter) value(c *column.Column, s *table.Snapshot, r *table.Row) {

@@ -38,7 +38,13 @@ type Config struct {
 	Style  column.Style     // text only
 	Local  *time.Location   // text only: the zone of the times; nil is UTC
 	Events bool             // text only: the rows are events, without Fields they say which and why
+	Hosts  bool             // text only: the rows are of several hosts, without Fields they say which
 	Append bool             // CSV only: what is written to has its header already
+	// Changes has JSON lines tell of changes alone: rows with news, the ids of those that have gone,
+	// and a line that ends the tick.
+	Changes bool
+	Version string          // that line says
+	Missing func() []string // what is not measured here, for that line; nil is nothing
 }
 
 // New returns a Writer to w; list is where a format that is given no fields takes
@@ -50,6 +56,9 @@ func New(w io.Writer, list *column.List, cfg Config) (Writer, error) {
 	case CSV:
 		return newCSV(w, allIfNone(list, cfg.Fields), cfg.Append), nil
 	case JSONL:
+		if cfg.Changes {
+			return newChanges(w, allIfNone(list, cfg.Fields), cfg), nil
+		}
 		return newJSONL(w, allIfNone(list, cfg.Fields)), nil
 	}
 	return nil, fmt.Errorf("unknown output format %q", cfg.Format)

@@ -110,9 +110,13 @@ func (j *Joint) put(m *member, r *Row) bool {
 		}
 	}
 	s := j.t.slot(pos)
-	opened := m.fresh && s.Event == conn.EventOpen
+	was := *s.Row
 	*s.Row = *r
 	s.ID, s.Pos = id, pos
+	if was.ID == id {
+		s.compare(&was)
+	}
+	opened := m.fresh && was.ID == id && was.Event == conn.EventOpen
 	if opened && r.Event == conn.EventSample {
 		s.Event = conn.EventOpen
 	}
@@ -123,6 +127,15 @@ func (j *Joint) put(m *member, r *Row) bool {
 	*s.seen() = m.turn
 	j.touch(m, s)
 	return true
+}
+
+// compare fills in what follows from what was told before.
+func (s slot) compare(was *Row) {
+	s.Moved = s.Moved || s.RxPackets != was.RxPackets || s.TxPackets != was.TxPackets || s.State != was.State ||
+		s.SendQueue != was.SendQueue || s.RecvQueue != was.RecvQueue || s.Backlog != was.Backlog
+	if s.Has&was.Has&conn.HasDrops != 0 {
+		s.Dropped = s.Drops - min(s.Drops, was.Drops)
+	}
 }
 
 // place takes a position for a row of m.
@@ -252,3 +265,6 @@ func (j *Joint) Snapshot(at time.Time, mono int64) *Snapshot {
 	j.t.tick.held = j.t.pool.held()
 	return s
 }
+
+// Heard is when the newest tick of host came in monotonic ns; 0 is never.
+func (j *Joint) Heard(host int) int64 { return j.hosts[host].Heard }

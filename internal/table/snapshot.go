@@ -25,7 +25,8 @@ type Snapshot struct {
 	// Programs are as of the last reading of Cost, Ran is what they took since the one before, in the
 	// same order.
 	Programs, Ran []conn.Program
-	Hosts         []Host // whose rows these are, by Row.ID.Host from 1; nil: they are one host's
+	Faults        []string // what failed and so was not measured in this tick; hostile until escaped
+	Hosts         []Host   // whose rows these are, by Row.ID.Host from 1; nil: they are one host's
 
 	events   []event // in order of time
 	len      int

@@ -168,6 +168,7 @@ func (t *Table) account(s *conn.Sample) {
 		Origin:  s.Origin,
 		Loss:    loss,
 		Lost:    lostSince(before, loss),
+		Faults:  slices.Clone(s.Faults),
 		Totals:  t.over.merge(s.Totals),
 		Cost:    s.Cost,
 		Spent:   spent,

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // shim is tcptop for two short ticks, which ends by itself and records where it is told.
 const shim = `#!/bin/sh
+case " $*" in *" root@"*) exit ;; esac # it needs other hosts: hosts.txtar has some
 case $1 in
 record)
 	shift
