@@ -23,7 +23,7 @@ record)
 	exec "$REAL" record "$@" -n 2 -d 100ms ;;
 replay) exec "$REAL" "$@" -b -n 1 ;;
 fleet) exit ;; # it needs an engine: test/fleet has one
-agent) exec timeout --preserve-status 0.5 "$REAL" "$@" ;;
+agent) exec timeout --preserve-status 0.5 "$REAL" "$@" --spool "$HOME/spool" ;;
 report | doctor | config | version | completion | help) exec "$REAL" "$@" ;;
 *) exec "$REAL" "$@" -n 2 -d 100ms ;;
 esac
@@ -64,8 +64,11 @@ func TestCommands(t *testing.T) {
 	if out, err := run("tcptop record -o recording"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if err := os.WriteFile(filepath.Join(work, "secrets"), []byte("Authorization: Bearer none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
-	here := strings.NewReplacer("/var/lib/tcptop", work+"/recording", "/var/log/", work+"/",
+	here := strings.NewReplacer("/var/lib/tcptop", work+"/recording", "/var/log/", work+"/", "/etc/tcptop/secrets", "secrets",
 		"03:10", now.Format("15:04"), "--from 03:00 --to 04:00", "--from '1h ago'")
 	ran := 0
 	for _, doc := range documents(t) {
