@@ -46,7 +46,7 @@ Records of the connections that move most are for --flows (ClickHouse, OTLP). No
 			if a.check {
 				return env.checkHealth(a.health)
 			}
-			if err := env.configureCommand(a.settable(cmd.Flags()), o.origins); err != nil {
+			if err := env.configureCommand(cmd, o.origins); err != nil {
 				return err
 			}
 			p, err := o.plan(env, list, cmd.Flags(), nil)
@@ -80,17 +80,6 @@ func (a *agentOptions) flags() *pflag.FlagSet {
 	f.AddFlagSet(a.flows.flags())
 	f.StringVar(&a.health, "health", "", "touch `file` with each tick")
 	f.BoolVar(&a.check, "check", false, "end with 0 if the agent that touches the --health file had a tick in the last 30 s, else with 1")
-	return f
-}
-
-// settable are the flags that a file may set: in it, listen is the one that shows listeners.
-func (a *agentOptions) settable(flags *pflag.FlagSet) *pflag.FlagSet {
-	f := newFlagSet()
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.Name != "listen" {
-			f.AddFlag(flag)
-		}
-	})
 	return f
 }
 

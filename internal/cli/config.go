@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/BurntSushi/toml"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
@@ -52,31 +53,101 @@ func (env *Env) configFiles() []configFile {
 // the configuration files, and notes in origins where each came from. A flag that is set
 // here counts as given.
 func (env *Env) configure(flags *pflag.FlagSet, origins map[string]string) error {
+	return env.configureAs("", flags, nil, origins)
+}
+
+// configureCommand is configure for a command: what the files say of flags that it shares
+// with tcptop itself, and in the table of its name of all of its own. What they say of the
+// others is none of its business.
+func (env *Env) configureCommand(cmd *cobra.Command, origins map[string]string) error {
+	shared := newFlagSet()
+	for _, g := range newOptions().groups() {
+		g.flags.VisitAll(func(f *pflag.Flag) {
+			if own := cmd.Flags().Lookup(f.Name); own != nil && own.Value.Type() == f.Value.Type() {
+				f = own
+			} else {
+				f.Shorthand = "" // it may mean something else here
+			}
+			shared.AddFlag(f)
+		})
+	}
+	return env.configureAs(cmd.Name(), shared, cmd.Flags(), origins)
+}
+
+func (env *Env) configureAs(command string, shared, own *pflag.FlagSet, origins map[string]string) error {
 	if theme := env.variable("TCPTOP_THEME"); theme != "" {
-		if err := setFlag(flags, "theme", theme, "TCPTOP_THEME", origins); err != nil {
+		if err := setFlag(shared, "theme", theme, "TCPTOP_THEME", origins); err != nil {
 			return err
 		}
 	}
+	files, err := env.settings()
+	for _, f := range files {
+		err = errors.Join(err, f.applyTable(command, own, origins))
+		err = errors.Join(err, f.apply(shared, origins))
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// settings reads the files.
+func (env *Env) settings() (files []configFile, _ error) {
 	for _, f := range env.configFiles() {
 		ignored, err := f.read()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ignored != "" {
 			fmt.Fprint(env.Stderr, message(f.path+" is ignored: "+ignored, ""))
 			continue
 		}
-		for _, name := range slices.Sorted(maps.Keys(f.setting)) {
-			text, err := settingText(f.setting[name])
-			if err != nil {
-				return badConfig(f.path, "", "%s: %v", name, err)
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// tables are the commands that have one, for the flags that they alone have.
+var tables = []string{"agent", "fleet", "record", "replay", "report"}
+
+// apply sets the flags that all commands know.
+func (f *configFile) apply(flags *pflag.FlagSet, origins map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(f.setting)) {
+		_, table := f.setting[name].(map[string]any)
+		switch {
+		case table && slices.Contains(tables, name):
+			continue
+		case table:
+			hint := "commands with a table are " + strings.Join(tables, ", ")
+			if near := column.Nearest(name, tables); near != "" {
+				hint = "did you mean [" + near + "]?"
 			}
-			if err := setFlag(flags, name, text, f.path, origins); err != nil {
-				return err
-			}
+			return badConfig(f.path, hint, "no such table: [%s]", name)
+		}
+		if err := setValue(flags, name, f.setting[name], f.path, origins); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// applyTable sets the flags of a command.
+func (f *configFile) applyTable(command string, flags *pflag.FlagSet, origins map[string]string) error {
+	table, _ := f.setting[command].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if err := setValue(flags, name, table[name], f.path+" ["+command+"]", origins); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setValue(flags *pflag.FlagSet, name string, value any, origin string, origins map[string]string) error {
+	text, err := settingText(value)
+	if err != nil {
+		return badConfig(origin, "", "%s: %v", name, err)
+	}
+	return setFlag(flags, name, text, origin, origins)
 }
 
 // setFlag sets a flag that nobody has set yet.

@@ -50,7 +50,7 @@ const fleetFields = "host,proto,dir,comm,unit,container,namespace,pod,rname,lpor
 
 // runEngine shows what an engine knows, on the screen or as lines.
 func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, from *fromOptions, args []string) error {
-	if err := env.configureCommand(cmd.Flags(), o.origins); err != nil {
+	if err := env.configureCommand(cmd, o.origins); err != nil {
 		return err
 	}
 	p, err := o.plan(env, list, cmd.Flags(), args)

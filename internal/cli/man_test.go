@@ -141,7 +141,7 @@ const manEnvironment = `**TCPTOP_CONFIG**
 : where the user's configuration is, and where the screen remembers its views`
 
 const manFiles = `*~/.config/tcptop/config.toml*, */etc/tcptop/config.toml*
-: any flag by its long name, in TOML; tcptop config prints what is in force
+: any flag by its long name, in TOML, those that a command alone has in the table of its name; tcptop config prints what is in force
 
 *~/.local/state/tcptop/screen.json*
 : what the screen remembers of its views

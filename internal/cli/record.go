@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"tcptop/internal/column"
 	"tcptop/internal/conn"
@@ -45,7 +44,7 @@ stopped. What is recorded survives a crash: at most the last tick is missing. Wh
 directory holds more than --max-size, or ticks older than --max-age, the oldest go.`,
 		Args: noFilter,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := env.configureCommand(cmd.Flags(), o.origins); err != nil {
+			if err := env.configureCommand(cmd, o.origins); err != nil {
 				return err
 			}
 			p, err := o.plan(env, list, cmd.Flags(), nil)
@@ -76,22 +75,6 @@ func noFilter(_ *cobra.Command, args []string) error {
 		return nil
 	}
 	return usagef("everything is recorded; choose with tcptop replay DIR "+args[0], "record takes no filter: %s", args[0])
-}
-
-// configureCommand is configure for a command that has some of the root's flags: what a
-// file says of the others is none of its business.
-func (env *Env) configureCommand(flags *pflag.FlagSet, origins map[string]string) error {
-	all := newFlagSet()
-	all.AddFlagSet(flags)
-	for _, g := range newOptions().groups() {
-		g.flags.VisitAll(func(f *pflag.Flag) {
-			f.Shorthand = "" // it may mean something else here
-			if all.Lookup(f.Name) == nil {
-				all.AddFlag(f)
-			}
-		})
-	}
-	return env.configure(all, origins)
 }
 
 // recordDir is where to record.

@@ -30,7 +30,7 @@ as lines. Times are written 03:10 (the last one in the recording), 2h ago,
 yesterday 03:10, 2026-11-25 03:10 or as in RFC 3339.`,
 		Args: recordingArg("replay"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := env.configureCommand(cmd.Flags(), o.origins); err != nil {
+			if err := env.configureCommand(cmd, o.origins); err != nil {
 				return err
 			}
 			p, err := o.plan(env, list, cmd.Flags(), args[1:])

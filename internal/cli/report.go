@@ -30,7 +30,7 @@ opened, closed and failed, the worst round-trip time and what was sent again. Ti
 written as for replay.`,
 		Args: recordingArg("report"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := env.configureCommand(cmd.Flags(), o.origins); err != nil {
+			if err := env.configureCommand(cmd, o.origins); err != nil {
 				return err
 			}
 			if format.word == report.Parquet && isTerminal(env.Stdout) {

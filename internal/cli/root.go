@@ -54,11 +54,11 @@ func newRoot(env *Env) *cobra.Command {
 
 // run shows this host or other ones, on the screen or as lines.
 func (o *options) run(env *Env, list *column.List, cmd *cobra.Command, hosts []remote.Target, args []string) error {
-	configure := env.configure
+	configure := func() error { return env.configure(cmd.Flags(), o.origins) }
 	if cmd.HasParent() {
-		configure = env.configureCommand
+		configure = func() error { return env.configureCommand(cmd, o.origins) }
 	}
-	if err := configure(cmd.Flags(), o.origins); err != nil {
+	if err := configure(); err != nil {
 		return err
 	}
 	p, err := o.plan(env, list, cmd.Flags(), args, hosts...)

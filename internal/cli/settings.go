@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,10 +28,47 @@ func configCommand(env *Env) *cobra.Command {
 			if err := env.configure(flags, origins); err != nil {
 				return err
 			}
-			_, err := fmt.Fprint(env.Stdout, settingsText(flags, origins))
+			var text strings.Builder
+			text.WriteString(settingsText(flags, origins))
+			for _, c := range cmd.Root().Commands() {
+				table, err := env.table(c, flags)
+				if err != nil {
+					return err
+				}
+				text.WriteString(table)
+			}
+			_, err := fmt.Fprint(env.Stdout, text.String())
 			return outcome(err)
 		},
 	}
+}
+
+// table is what is in force for the flags that a command alone has, and for those that its
+// table sets otherwise than they are set for all.
+func (env *Env) table(c *cobra.Command, shared *pflag.FlagSet) (string, error) {
+	if !slices.Contains(tables, c.Name()) {
+		return "", nil
+	}
+	quiet := *env // it has been said which files are ignored
+	quiet.Stderr = io.Discard
+	files, err := quiet.settings()
+	if err != nil {
+		return "", err
+	}
+	origins := map[string]string{}
+	for _, f := range files {
+		if err := f.applyTable(c.Name(), c.Flags(), origins); err != nil {
+			return "", err
+		}
+	}
+	own := newFlagSet()
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		all := shared.Lookup(f.Name)
+		if f.Name != "help" && (all == nil || all.Value.Type() != f.Value.Type() || origins[f.Name] != "") {
+			own.AddFlag(f)
+		}
+	})
+	return "\n[" + c.Name() + "]\n" + settingsText(own, origins), nil
 }
 
 // settingsText is TOML: what is set, and as comments what is not.
