@@ -39,7 +39,7 @@ func newLook() look {
 	return look{
 		history: history(10 * time.Minute),
 		theme:   choice{of: []string{"auto", "dark", "light", "mono"}},
-		group:   choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns"}},
+		group:   choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns", "host"}},
 	}
 }
 

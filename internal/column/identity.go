@@ -39,7 +39,7 @@ func identityFields() []Column {
 		{Name: "conn", Title: "CONN", Kind: Text, Width: 12,
 			Help: "Stable id of the connection, unique on this host while it is up: the kernel's socket cookie (sock.sk_cookie) in hexadecimal, and a serial where one socket has had several connections or flows.",
 			Text: func(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
-				if r.ID == (conn.ID{}) {
+				if r.ID.Cookie == 0 && r.ID.Serial == 0 {
 					return dst, false
 				}
 				return r.ID.Append(dst), true

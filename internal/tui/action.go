@@ -84,6 +84,9 @@ func (m *Model) signalMenu(it *item) {
 		return
 	}
 	switch {
+	case it.row.ID.Host != 0:
+		m.say(warning, "this process is on another host: run tcptop there")
+		return
 	case m.cfg.Actions.Signal == nil:
 		m.say(warning, "signals cannot be sent from here")
 		return
@@ -122,6 +125,9 @@ func (m *Model) confirmClose(it *item) {
 		return
 	}
 	switch {
+	case it.row.ID.Host != 0:
+		m.say(warning, "this socket is on another host: run tcptop there")
+		return
 	case m.cfg.Actions.Close == nil:
 		m.say(warning, "sockets cannot be closed from here")
 		return

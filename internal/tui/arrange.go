@@ -15,6 +15,7 @@ func (m *Model) arrange() {
 	if m.shown == nil {
 		return
 	}
+	m.env.shown = m.shown
 	h := m.bodyHeight()
 	m.query(v, h)
 	if limit := max(v.total-h, 0); v.offset > limit {
@@ -32,8 +33,6 @@ func (m *Model) query(v *view, h int) {
 	switch {
 	case m.current == events:
 		m.queryEvents(v, lo, hi)
-	case m.current == hosts:
-		v.window, v.base, v.total, v.rows = v.window[:0], 0, 0, 0
 	case v.group != "":
 		m.queryGroups(v, lo, hi)
 	default:

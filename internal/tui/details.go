@@ -105,7 +105,7 @@ func (d *details) refresh(m *Model) {
 				d.row, d.at = copyOf(r), headOfTick(m.shown)
 				d.describe()
 			}
-		case o.PID == 0 || o.PID != d.row.Owner.PID || o.Start != d.row.Owner.Start:
+		case o.PID == 0 || o.PID != d.row.Owner.PID || o.Start != d.row.Owner.Start || r.ID.Host != d.id.Host:
 		case len(d.others) < maxOthers:
 			d.others = append(d.others, copyOf(r))
 		default:

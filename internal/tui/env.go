@@ -27,6 +27,7 @@ type env struct {
 	unfolded map[groupKey]bool
 	zero     *zeroed // nil where counters are absolute
 	scratch  []byte
+	shown    *table.Snapshot // the tick on the screen
 }
 
 // appendProcess appends the owner of r, such as "nginx 80".

@@ -34,7 +34,7 @@ func groupKinds() []groupKind {
 				if r.Owner.PID == 0 && !r.Owner.Kernel {
 					return bytesKey(r.Owner.Comm), r.Owner.Comm != conn.Name{}
 				}
-				return groupKey{uint64(r.Owner.PID), uint64(r.Owner.Start)}, true
+				return groupKey{uint64(r.Owner.PID) | uint64(r.ID.Host)<<32, uint64(r.Owner.Start)}, true
 			}},
 		{name: "user", field: "user", label: userLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},
@@ -50,11 +50,13 @@ func groupKinds() []groupKind {
 		{name: "container", field: "container", text: containerOf, label: containerLabel},
 		{name: "pod", field: "pod", text: func(p *conn.Place) string { return p.Pod }, scope: func(p *conn.Place) string { return p.Namespace }, label: podLabel},
 		{name: "netns", field: "netns", label: netnsLabel,
-			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.NetNS)}, r.NetNS != 0 }},
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{uint64(r.ID.Host), uint64(r.NetNS)}, r.NetNS != 0 }},
 		{name: "cc", field: "cc", label: func(dst []byte, e *env, r *table.Row) []byte { return appendSafe(dst, r.CC.Bytes(), e.ascii) },
 			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.CC), r.Has&conn.HasSettings != 0 }},
 		{name: "proto", field: "proto", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.Proto.String()...) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Proto)}, true }},
+		{name: "host", field: "host", label: hostLabel,
+			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.ID.Host)}, true }},
 	}
 }
 
@@ -98,6 +100,19 @@ func podLabel(dst []byte, e *env, r *table.Row) []byte {
 		dst = append(appendSafe(dst, []byte(r.Place.Namespace), e.ascii), '/')
 	}
 	return appendSafe(dst, []byte(r.Place.Pod), e.ascii)
+}
+
+// hostLabel is the host's name, and how it is where it is not well.
+func hostLabel(dst []byte, e *env, r *table.Row) []byte {
+	s := e.shown
+	if s == nil {
+		return dst
+	}
+	dst = appendSafe(dst, []byte(s.HostOf(r)), e.ascii)
+	if n := int(r.ID.Host); n > 0 && n <= len(s.Hosts) && s.Hosts[n-1].State != table.HostOK {
+		dst = append(append(dst, ' '), s.Hosts[n-1].State.String()...)
+	}
+	return dst
 }
 
 // netnsLabel is the name, if it has one, and the inode.

@@ -8,6 +8,7 @@ import (
 
 	"tcptop/internal/column"
 	"tcptop/internal/conn"
+	"tcptop/internal/table"
 )
 
 // drawHeader writes what is known of the host as a whole.
@@ -95,6 +96,7 @@ func (m *Model) lossText() string {
 	if m.latest.Log != "" {
 		text += " " + string(appendSafe(nil, []byte(m.latest.Log), m.cfg.ASCII))
 	}
+	text += hostsText(s.Hosts)
 	if s.Origin == conn.FromDiag {
 		text += " sock_diag only"
 	}
@@ -102,6 +104,26 @@ func (m *Model) lossText() string {
 		text += fmt.Sprintf(" %d not measured (?)", n)
 	}
 	return strings.TrimLeft(text, " ")
+}
+
+// hostsText is how many hosts are not there or late, and the first one's reason.
+func hostsText(all []table.Host) string {
+	var count [table.HostGone + 1]int
+	why := ""
+	for i := range all {
+		h := &all[i]
+		count[h.State]++
+		if h.State == table.HostGone && why == "" && h.Why != "" {
+			why = " (" + h.Name + ": " + h.Why + ")"
+		}
+	}
+	var text []byte
+	for _, state := range []table.HostState{table.HostGone, table.HostSlow, table.HostNew} {
+		if n := count[state]; n > 0 {
+			text = fmt.Appendf(text, " %d of %d hosts %s", n, len(all), state)
+		}
+	}
+	return string(appendSafe(nil, append(text, why...), true))
 }
 
 // drawStates writes how many connections there are, by state.

@@ -97,8 +97,8 @@ func (m *Model) lookCommands() []command {
 }
 
 func (m *Model) viewCommands() []command {
-	all := []command{on("views", "tab", "Tab", "next view", do(func() { m.show((m.current + 1) % hosts) })).hinted("Tab view"),
-		on("views", "shift+tab", "S-Tab", "previous view", do(func() { m.show((m.current + hosts - 1) % hosts) }))}
+	all := []command{on("views", "tab", "Tab", "next view", do(func() { m.show((m.current + 1) % m.viewsHere()) })).hinted("Tab view"),
+		on("views", "shift+tab", "S-Tab", "previous view", do(func() { m.show((m.current + m.viewsHere() - 1) % m.viewsHere()) }))}
 	for i, v := range m.views {
 		k := string(rune('1' + i))
 		all = append(all, on("views", k, k, v.name, do(func() { m.show(i) })))

@@ -15,7 +15,7 @@ func (gr *group) add(r *table.Row) {
 		gr.limits = table.Verdicts{}
 		gr.limits.Add(r)
 		gr.sum, gr.mixed = *r, mixed{}
-		gr.sum.ID, gr.sum.Event = conn.ID{}, conn.EventSample
+		gr.sum.ID, gr.sum.Event = conn.ID{Host: r.ID.Host}, conn.EventSample
 		return
 	}
 	gr.limits.Add(r)
@@ -93,6 +93,7 @@ func grow[T uint32 | uint64](v *T, n T) {
 // share forgets what not all rows have in common.
 func (gr *group) share(r *table.Row) {
 	s := &gr.sum
+	keep(&s.ID.Host, r.ID.Host)
 	keep(&s.Proto, r.Proto)
 	keep(&s.State, r.State)
 	keep(&s.Dir, r.Dir)

@@ -9,12 +9,20 @@ import (
 
 // show changes to another view.
 func (m *Model) show(n int) {
-	if n == hosts {
-		m.say(warning, "other hosts need tcptop fleet, which this build does not have yet")
+	if n == hosts && (m.shown == nil || len(m.shown.Hosts) == 0) {
+		m.say(warning, "this is one host; tcptop fleet web1 web2 shows several")
 		return
 	}
 	m.current = n
 	m.arrange()
+}
+
+// viewsHere is how many views there are to go through.
+func (m *Model) viewsHere() int {
+	if m.shown == nil || len(m.shown.Hosts) == 0 {
+		return hosts
+	}
+	return viewCount
 }
 
 // open acts on the chosen line: a group folds, a row opens its details.

@@ -60,7 +60,8 @@ func newViews() [viewCount]*view {
 			"recv_queue", "recv_buffer", "unit", "user", "netns", "age_ms"}},
 		events: {name: "Events", columns: []string{"ts", "event", "proto", "process", "local", "remote", "close_reason",
 			"errno", "age_ms", "rx_bytes", "tx_bytes", "connect_us", "syn_retries", "close_detail"}},
-		hosts: {name: "Hosts", sort: rate},
+		hosts: {name: "Hosts", sort: rate, group: "host", columns: []string{"group", "conns",
+			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "lost_packets", "drops", "limit", "age_ms", "graph"}},
 	}
 	for _, v := range all {
 		v.unfolded = make(map[groupKey]bool)
