@@ -268,7 +268,7 @@ const kept = 15 * 24 * time.Hour
 func (p *plan) engineConfig(c *tui.Config) {
 	c.Host, c.Interval = p.engine.name, p.engine.every
 	if c.Fields == nil {
-		c.Fields = strings.Split("host,proto,process,unit,pod,local,remote,rx_rate,tx_rate,rx_bytes,tx_bytes,graph", ",")
+		c.Fields = strings.Split("host,proto,process,unit,pod,rname,rport,lport,rx_rate,tx_rate,rx_bytes,tx_bytes,graph", ",")
 	}
 	c.Actions.Signal, c.Actions.Close, c.SetInterval, c.Lineage, c.Holders = nil, nil, nil, nil, nil
 	bounds := func() (first, last time.Time) { now := time.Now().UTC(); return now.Add(-kept), now }

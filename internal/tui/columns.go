@@ -201,13 +201,17 @@ func addrCell(c *column.Column) cellFunc {
 }
 
 func processCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
-	if it.row.Owner.PID == 0 && !it.row.Owner.Kernel {
+	o := &it.row.Owner
+	if o.PID == 0 && !o.Kernel && o.Comm == (conn.Name{}) {
 		return append(dst, missing...), dim
 	}
 	from := len(dst)
-	dst = e.appendComm(dst, &it.row.Owner.Comm)
-	if it.row.Owner.PID == 0 {
+	dst = e.appendComm(dst, &o.Comm)
+	switch {
+	case o.Kernel:
 		return dst, dim
+	case o.PID == 0: // several processes, as an engine has them
+		return dst, plain
 	}
 	// The pid is never cut: it is what tells processes apart.
 	e.scratch = appendPID(e.scratch[:0], it.row.Owner.PID)
