@@ -177,13 +177,13 @@ func (p *plan) feedHosts(ctx context.Context, frames *tui.Mailbox) error {
 	if err != nil {
 		return err
 	}
-	ticks := 0
+	start, ticks := time.Now(), 0
 	for snap := range hosts.Snapshots(ctx) {
 		if failed := hosts.Failed(); failed != nil {
 			return hostsFailure(failed)
 		}
 		frames.Missing(slices.Concat(hosts.Missing(), faultsOf(snap)))
-		frames.Put(tui.Frame{Snapshot: snap})
+		frames.Put(tui.Frame{Snapshot: snap, Uptime: time.Since(start)})
 		if ticks++; ticks == p.count {
 			break
 		}

@@ -19,11 +19,11 @@ func TestHosts(t *testing.T) {
 	j.State(0, table.HostSlow, "", 100*second)
 	j.State(2, table.HostGone, "no route\x1b[2J", 100*second)
 	signalled := false
-	d := start(t, 150, 24, Config{Host: "3 hosts", Actions: Actions{
+	d := start(t, 150, 24, Config{Host: "3 hosts", Fields: []string{"host", "proto", "process", "local", "remote", "state", "rx_rate", "tx_rate", "rtt_us", "graph"}, Actions: Actions{
 		Signal: func(conn.Owner, int) error { signalled = true; return nil }, Close: func(*conn.Conn) error { signalled = true; return nil }}})
 	snap := j.Snapshot(time.Unix(100, 0), 100*second)
 	d.Update(frameMsg{Snapshot: snap, digests: []*digest{d.seen.digest(snap)}})
-	d.sees("1 of 3 hosts gone", "1 of 3 hosts slow", `db1: no route\x1b`)
+	d.sees("1 of 3 hosts gone", "1 of 3 hosts slow", `db1: no route\x1b`, "HOST ", "web2 ")
 	d.press("6")
 	d.sees("Hosts 2 groups of 2", "web1 slow", "web2 ")
 	d.press("2")

@@ -11,6 +11,9 @@ const gutter = 2
 
 // rank orders columns by how soon they leave a narrow screen: the last first.
 func rank(name string) int {
+	if name == "host" { // chosen where there are several
+		name = "process"
+	}
 	for i, n := range []string{"group", "ts", "event", "process", "remote", "rx_rate", "tx_rate", "conns", "state",
 		"close_reason", "rtt_us", "local", "proto", "errno",
 		"limit", "retrans_packets", "age_ms", "rx_bytes", "tx_bytes", "backlog", "backlog_max", "drops", "accept_rate", "accept_p99_us",
