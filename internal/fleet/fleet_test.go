@@ -301,6 +301,21 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// What an engine still says of a host that is gone is not what that moves now.
+func TestGone(t *testing.T) {
+	a := Answer{Time: noon, Hosts: []Host{{Name: "web", Known: true, Heard: noon}, {Name: "old", Known: true, Heard: noon.Add(-gone - time.Second)}},
+		Groups: []Group{{Host: "old", Total: 1}}}
+	s := a.Snapshot(noon, int64(time.Hour), "")
+	for r := range s.Rows() {
+		if host := s.HostOf(r); host != "web" {
+			t.Errorf("a row of %s", host)
+		}
+	}
+	if s.Len() != 1 || s.Hosts[1].State != table.HostGone {
+		t.Errorf("%d rows, hosts %+v", s.Len(), s.Hosts)
+	}
+}
+
 func TestRecords(t *testing.T) {
 	f := newFakeEngine(t)
 	f.records = true
