@@ -52,6 +52,14 @@ func (s *Snapshot) HostOf(r *Row) string {
 	return s.Host
 }
 
+// StateOf is how the host of r is; where rows are one host's it is well.
+func (s *Snapshot) StateOf(r *Row) HostState {
+	if h := s.host(r); h != nil {
+		return h.State
+	}
+	return HostOK
+}
+
 // OriginOf is the collector that measured r.
 func (s *Snapshot) OriginOf(r *Row) conn.Origin {
 	if h := s.host(r); h != nil {

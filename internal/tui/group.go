@@ -47,6 +47,8 @@ type grouping struct {
 	texts map[string]uint64
 	named uint64 // texts so far
 
+	unheard []table.Row // of hosts that have none, each its id alone
+
 	visible []group
 	scratch group
 	less    table.Row
@@ -71,7 +73,29 @@ func (g *grouping) clear() {
 		g.rows = nil
 	}
 	clear(g.index)
-	g.groups, g.rows = g.groups[:0], g.rows[:0]
+	g.groups, g.rows, g.unheard = g.groups[:0], g.rows[:0], g.unheard[:0]
+}
+
+// addUnheard makes groups of the hosts that are not heard, which have no rows: who looks for
+// them finds them missing otherwise.
+func (g *grouping) addUnheard(all []table.Host) {
+	for i := range all {
+		key := groupKey{lo: uint64(i + 1)}
+		if _, known := g.index[key]; known || all[i].State == table.HostOK {
+			continue
+		}
+		g.index[key] = int32(len(g.groups))
+		g.groups = append(g.groups, members{key: key, shown: -1})
+		g.unheard = append(g.unheard, table.Row{Conn: conn.Conn{ID: conn.ID{Host: uint16(i + 1)}}})
+	}
+}
+
+// lead is the first row of a group, which are linked.
+func (g *grouping) lead(at int32) *table.Row {
+	if of := &g.groups[at]; of.n > 0 {
+		return g.rows[of.first].row
+	}
+	return &g.unheard[int(at)-(len(g.groups)-len(g.unheard))]
 }
 
 // add puts r into its group.
@@ -144,6 +168,9 @@ func (g *grouping) link() {
 
 // total sums up the rows of of, which are linked. The sum stays until the next one.
 func (g *grouping) total(of *members, z *zeroed) *table.Row {
+	if of.n == 0 {
+		g.scratch.sum = table.Row{Conn: conn.Conn{ID: conn.ID{Host: uint16(of.key.lo)}}}
+	}
 	gr := &g.scratch
 	gr.n = 0
 	for i := of.first; i >= 0; i = g.rows[i].next {
@@ -156,6 +183,9 @@ func (g *grouping) total(of *members, z *zeroed) *table.Row {
 func (g *grouping) show(of *members) *group {
 	of.shown = int32(len(g.visible))
 	g.visible = append(g.visible, group{key: of.key})
+	if of.n == 0 {
+		g.visible[of.shown].sum.ID.Host = uint16(of.key.lo)
+	}
 	return &g.visible[of.shown]
 }
 

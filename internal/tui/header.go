@@ -106,21 +106,36 @@ func (m *Model) lossText() string {
 	return strings.TrimLeft(text, " ")
 }
 
-// hostsText is how many hosts are not there or late, and the first one's reason.
+// hostsNamed is how many hosts of a state the header names.
+const hostsNamed = 3
+
+// hostsText is which hosts are not there or late, and the first one's reason.
 func hostsText(all []table.Host) string {
 	var count [table.HostGone + 1]int
+	var names [table.HostGone + 1]string
 	why := ""
 	for i := range all {
 		h := &all[i]
-		count[h.State]++
+		if count[h.State]++; count[h.State] <= hostsNamed {
+			names[h.State] += " " + h.Name
+		}
 		if h.State == table.HostGone && why == "" && h.Why != "" {
 			why = " (" + h.Name + ": " + h.Why + ")"
 		}
 	}
 	var text []byte
 	for _, state := range []table.HostState{table.HostGone, table.HostSlow, table.HostNew} {
-		if n := count[state]; n > 0 {
-			text = fmt.Appendf(text, " %d of %d hosts %s", n, len(all), state)
+		n := count[state]
+		if n == 0 {
+			continue
+		}
+		if len(text) == 0 {
+			text = fmt.Appendf(text, " %d of %d hosts %s:%s", n, len(all), state, names[state])
+		} else {
+			text = fmt.Appendf(text, ", %d %s:%s", n, state, names[state])
+		}
+		if n > hostsNamed {
+			text = append(text, " ..."...)
 		}
 	}
 	return string(appendSafe(nil, append(text, why...), true))

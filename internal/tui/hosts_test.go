@@ -23,9 +23,19 @@ func TestHosts(t *testing.T) {
 		Signal: func(conn.Owner, int) error { signalled = true; return nil }, Close: func(*conn.Conn) error { signalled = true; return nil }}})
 	snap := j.Snapshot(time.Unix(100, 0), 100*second)
 	d.Update(frameMsg{Snapshot: snap, digests: []*digest{d.seen.digest(snap)}})
-	d.sees("1 of 3 hosts gone", "1 of 3 hosts slow", `db1: no route\x1b`, "HOST ", "web2 ")
+	d.sees("1 of 3 hosts gone: db1, 1 slow: web1", `db1: no route\x1b`, "HOST ", "web2 ")
 	d.press("6")
-	d.sees("Hosts 2 groups of 2", "web1 slow", "web2 ")
+	d.sees("Hosts 3 groups of 2", "web1 slow", "web2 ", "db1 gone: no route")
+	for _, name := range append(d.cols.list.Names(), "group", "conns") { // one that has no rows comes last in any order
+		for _, desc := range []bool{false, true} {
+			d.view().sort = sorting{name, desc}
+			d.arrange()
+			if last := d.view().window[2]; name != "host" && name != "group" && name != "conns" && last.row.ID.Host != 3 {
+				t.Errorf("by %s, %v: host %d is the last", name, desc, last.row.ID.Host)
+			}
+			d.sees("web1 slow", "db1 gone: no route")
+		}
+	}
 	d.press("2")
 	d.sees("Processes 2 groups of 2")
 	d.press("1", "j", "K")

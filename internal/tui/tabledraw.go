@@ -2,6 +2,7 @@ package tui
 
 import (
 	"tcptop/internal/conn"
+	"tcptop/internal/table"
 )
 
 // drawTable writes the headings and the visible rows.
@@ -11,6 +12,7 @@ func (m *Model) drawTable(p *pen, h int) {
 	}
 	v := m.view()
 	m.env.grouping, m.env.unfolded = v.grouping, v.unfolded
+	m.fitHosts()
 	v.places = layOut(v.places, m.columnsOf(v), p.width)
 	m.drawHeadings(p, v)
 	switch rows := v.visible(h - 1); {
@@ -23,6 +25,20 @@ func (m *Model) drawTable(p *pen, h int) {
 			m.drawRow(p, v, &rows[i])
 		}
 	}
+}
+
+// fitHosts makes the column of hosts as wide as their names need, so that short ones leave
+// room to others.
+func (m *Model) fitHosts() {
+	if m.shown == nil || len(m.shown.Hosts) == 0 {
+		return
+	}
+	c := m.cols.of["host"]
+	w := len(c.title) + 1
+	for i := range m.shown.Hosts {
+		w = max(w, min(len(m.shown.Hosts[i].Name), 24))
+	}
+	c.width = [3]int{min(w, 12), w, w}
 }
 
 func (m *Model) drawEmpty(p *pen, text string) {
@@ -113,6 +129,13 @@ func (m *Model) drawRow(p *pen, v *view, it *item) {
 	}
 	mark, whole := rowMark(it, p.ascii)
 	p.text(whole, mark)
+	if why := whyUnheard(it); why != "" {
+		m.cell, _ = treeCell(m.cell[:0], &m.env, it, p.left())
+		m.cell = appendSafe(append(m.cell, ": "...), []byte(why), p.ascii)
+		p.field(warning, trimMiddle(m.cell, 0, p.left(), p.ascii), p.left(), false)
+		p.end()
+		return
+	}
 	for i := range v.places {
 		c := &v.places[i]
 		p.to(whole, c.x)
@@ -125,6 +148,15 @@ func (m *Model) drawRow(p *pen, v *view, it *item) {
 		p.field(st, m.cell, c.w, c.right)
 	}
 	p.end()
+}
+
+// whyUnheard is the reason of a host that has no rows; "" for any other line.
+func whyUnheard(it *item) string {
+	n := int(it.row.ID.Host)
+	if it.group == nil || it.group.n > 0 || n == 0 || n > len(it.at.Hosts) {
+		return ""
+	}
+	return it.at.Hosts[n-1].Why
 }
 
 // rowMark is the sign left of a row, and the style of the row where it has one of
@@ -147,6 +179,8 @@ func rowMark(it *item, ascii bool) (string, style) {
 		return "!" + pin, failure
 	case it.row.Event == conn.EventOpen:
 		return "+" + pin, opened
+	case it.at.StateOf(it.row) == table.HostSlow:
+		return "~" + pin, dim
 	}
 	return pin + " ", plain
 }

@@ -73,6 +73,9 @@ func (m *Model) collect(v *view) {
 		}
 	}
 	v.rows = len(g.rows)
+	if g.by.name == "host" {
+		g.addUnheard(m.shown.Hosts)
+	}
 }
 
 // orderGroups picks the groups that may be in a window before hi, and finds the
@@ -110,10 +113,12 @@ func (m *Model) groupAt(v *view, at int32) candidate {
 	switch {
 	case v.sort.column == "conns":
 		s.number(&c, int64(of.n), true)
+	case of.n == 0 && s.Column.Name != "host": // its name is all that is known
+		s.number(&c, 0, false)
 	case joinedBy(s.Column.Name) != nil:
 		s.number(&c, of.value, of.known)
 	default:
-		c.row = g.rows[of.first].row
+		c.row = g.lead(at)
 		s.value(&c, g.total(of, m.env.zero))
 	}
 	return c

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"tcptop/internal/conn"
+	"tcptop/internal/table"
 )
 
 // treeColumns are the columns that only grouped rows have.
@@ -40,8 +41,15 @@ func treeCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	case e.unfolded[it.group.key]:
 		fold = "▾ "
 	}
+	if it.group.n == 0 {
+		fold = "  "
+	}
 	dst = append(dst, fold...)
-	return e.grouping.appendLabel(dst, it.group, e), strong
+	dst = e.grouping.appendLabel(dst, it.group, e)
+	if e.grouping.by.name == "host" && it.at.StateOf(it.row) != table.HostOK {
+		return dst, warning
+	}
+	return dst, strong
 }
 
 func connsCell(dst []byte, e *env, it *item, _ int) ([]byte, style) {
