@@ -47,6 +47,7 @@ type Column struct {
 	Width  int      // usual width on a screen
 	Max    int64    // largest valid value of an Int; 0 is no bound
 	Values []string // all values of a Text from a closed set; nil is an open set
+	Runs   bool     // goes on with the time of the snapshot, though the row does not change
 	Num    func(s *table.Snapshot, r *table.Row) (int64, bool)
 	Text   func(dst []byte, s *table.Snapshot, r *table.Row) ([]byte, bool)
 	Addr   func(r *table.Row) (netip.Addr, bool)

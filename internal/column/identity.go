@@ -14,7 +14,7 @@ const maxPort = 1<<16 - 1
 
 func frameFields() []Column {
 	return []Column{
-		{Name: "ts", Title: "TIME", Kind: Time, Width: 24,
+		{Name: "ts", Title: "TIME", Kind: Time, Width: 24, Runs: true,
 			Help: "Wall clock of the tick in UTC, one value for all rows of the tick.",
 			Num: func(s *table.Snapshot, _ *table.Row) (int64, bool) {
 				return s.Time.UnixNano(), !s.Time.IsZero()

@@ -20,16 +20,16 @@ func queueFields() []Column {
 		{Name: "recv_queue", Title: "RECVQ", Kind: Bytes, Width: 7, Unit: "bytes",
 			Help: "Bytes received and not yet read (TCP: tcp_sock.rcv_nxt - copied_seq; UDP: udp_rqueue_get, with the overhead of each datagram).",
 			Num:  num(conn.HasQueues, func(c *conn.Conn) int64 { return int64(c.RecvQueue) })},
-		{Name: "busy_ms", Title: "BUSY", Kind: Millis, Width: 7, Unit: "ms",
+		{Name: "busy_ms", Title: "BUSY", Kind: Millis, Width: 7, Unit: "ms", Runs: true,
 			Help: "Time since the connection opened with data sent or to be sent and not yet acknowledged, by the kernel's chronograph (tcp_info.tcpi_busy_time; tcp_sock.chrono_stat and chrono_start); rwnd_limited_ms and sndbuf_limited_ms are part of it.",
 			Num:  chronograph(func(busy, _, _ uint64) uint64 { return busy })},
-		{Name: "rwnd_limited_ms", Title: "RWNDLIM", Kind: Millis, Width: 7, Unit: "ms",
+		{Name: "rwnd_limited_ms", Title: "RWNDLIM", Kind: Millis, Width: 7, Unit: "ms", Runs: true,
 			Help: "Time since the connection opened for which data waited because the peer's window was shut or too small, by the kernel's chronograph (tcp_info.tcpi_rwnd_limited).",
 			Num:  chronograph(func(_, rwnd, _ uint64) uint64 { return rwnd })},
-		{Name: "sndbuf_limited_ms", Title: "SNDBUFLIM", Kind: Millis, Width: 9, Unit: "ms",
+		{Name: "sndbuf_limited_ms", Title: "SNDBUFLIM", Kind: Millis, Width: 9, Unit: "ms", Runs: true,
 			Help: "Time since the connection opened for which the program waited because the send buffer was too small, by the kernel's chronograph (tcp_info.tcpi_sndbuf_limited).",
 			Num:  chronograph(func(_, _, sndbuf uint64) uint64 { return sndbuf })},
-		{Name: "zero_window_ms", Title: "ZEROWND", Kind: Millis, Width: 7, Unit: "ms",
+		{Name: "zero_window_ms", Title: "ZEROWND", Kind: Millis, Width: 7, Unit: "ms", Runs: true,
 			Help: "Time since tcptop first saw the connection for which our own window was shut (tcp_sock.rcv_wnd 0), counted between ticks that both found it so: shorter ones are missed. The peer's is rwnd_limited_ms.",
 			Num: func(s *table.Snapshot, r *table.Row) (int64, bool) {
 				return clamp(r.ShutFor(s.Mono) / 1000), r.Has&conn.HasRcvWnd != 0
@@ -127,13 +127,13 @@ func chronograph(of func(busy, rwnd, sndbuf uint64) uint64) numFunc {
 
 func lifeFields() []Column {
 	return []Column{
-		{Name: "opened", Title: "OPENED", Kind: Time, Width: 24,
+		{Name: "opened", Title: "OPENED", Kind: Time, Width: 24, Runs: true,
 			Help: "When the connection opened, in UTC; missing where it is older than tcptop and the kernel does not tell.",
 			Num:  opened},
-		{Name: "age_ms", Title: "AGE", Kind: Millis, Width: 7, Unit: "ms",
+		{Name: "age_ms", Title: "AGE", Kind: Millis, Width: 7, Unit: "ms", Runs: true,
 			Help: "Time since the connection opened; of one that ended, how long it lived, and of a change of state, how old it was then.",
 			Num:  age},
-		{Name: "idle_ms", Title: "IDLE", Kind: Millis, Width: 7, Unit: "ms",
+		{Name: "idle_ms", Title: "IDLE", Kind: Millis, Width: 7, Unit: "ms", Runs: true,
 			Help: "Time since the last packet either way.",
 			Num:  since(func(r *table.Row) int64 { return r.LastActive }, int64(time.Millisecond))},
 		{Name: "connect_us", Title: "CONNECT", Kind: Micros, Width: 7, Unit: "µs",

@@ -143,6 +143,26 @@ func check(t *testing.T, s *table.Snapshot, r *table.Row, want map[string]string
 	}
 }
 
+// TestRuns holds that a field says so whose value goes on with time.
+func TestRuns(t *testing.T) {
+	r := fullRow()
+	r.Event, r.RcvWnd = conn.EventSample, 0
+	now, then := snapshot(), snapshot()
+	then.Time, then.Mono = then.Time.Add(time.Minute), then.Mono+5e9 // and the clock was set
+	cols := column.New().All()
+	for i := range cols {
+		c, runs := &cols[i], false
+		for r.Chrono = range conn.ChronoSndbuf + 1 {
+			before, _ := c.Append(nil, now, r)
+			after, _ := c.Append(nil, then, r)
+			runs = runs || string(before) != string(after)
+		}
+		if runs != c.Runs {
+			t.Errorf("%s goes on with time: %v, and says %v", c.Name, runs, c.Runs)
+		}
+	}
+}
+
 func TestAccessorsDoNotAllocate(t *testing.T) {
 	cols := column.New().All()
 	buf := make([]byte, 0, 256)

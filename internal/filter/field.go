@@ -98,6 +98,7 @@ func (p *parser) compile(f field, o op, items []item) (*comparison, *Error) {
 			return nil, err
 		}
 		tests = append(tests, t)
+		p.runs = p.runs || c.Runs
 	}
 	if f.name == "user" && o.list() {
 		if t := p.uidTest(items); t != nil {

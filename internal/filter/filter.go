@@ -23,6 +23,7 @@ const (
 // goroutines. The nil Filter and the zero Filter match every row.
 type Filter struct {
 	root node // nil matches all
+	runs bool
 }
 
 // Parse reads a filter; an empty one matches every row. The error is an *Error.
@@ -41,42 +42,44 @@ func Parse(src string, cols *column.List) (*Filter, error) {
 	if !p.atEnd() {
 		return nil, p.errorAt(p.pos, 1, `")" without its "("`)
 	}
-	return &Filter{root: root}, nil
+	return &Filter{root: root, runs: p.runs}, nil
 }
 
 // And returns the filter that matches where all of fs do.
 func And(fs ...*Filter) *Filter {
 	var all and
+	runs := false
 	for _, f := range fs {
 		if f != nil && f.root != nil {
-			all = append(all, f.root)
+			all, runs = append(all, f.root), runs || f.runs
 		}
 	}
 	switch len(all) {
 	case 0:
 		return &Filter{}
 	case 1:
-		return &Filter{root: all[0]}
+		return &Filter{root: all[0], runs: runs}
 	}
-	return &Filter{root: all}
+	return &Filter{root: all, runs: runs}
 }
 
 // Or returns the filter that matches where any of fs does.
 func Or(fs ...*Filter) *Filter {
 	var either or
+	runs := false
 	for _, f := range fs {
 		if f == nil || f.root == nil {
 			return &Filter{}
 		}
-		either = append(either, f.root)
+		either, runs = append(either, f.root), runs || f.runs
 	}
 	switch len(either) {
 	case 0:
 		return &Filter{}
 	case 1:
-		return &Filter{root: either[0]}
+		return &Filter{root: either[0], runs: runs}
 	}
-	return &Filter{root: either}
+	return &Filter{root: either, runs: runs}
 }
 
 // Match returns the filter as a predicate on rows of s. The predicate allocates
@@ -91,6 +94,10 @@ func (f *Filter) Match(s *table.Snapshot) func(*table.Row) bool {
 
 // Empty reports whether the filter matches every row because it says nothing.
 func (f *Filter) Empty() bool { return f == nil || f.root == nil }
+
+// Runs reports whether a row may come to match, or no longer, though it does not change:
+// a field goes on with time.
+func (f *Filter) Runs() bool { return f != nil && f.runs }
 
 // String returns the filter in its canonical form, which parses to an equal one.
 func (f *Filter) String() string {

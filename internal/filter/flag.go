@@ -34,7 +34,7 @@ func Field(cols *column.List, name, operator, value string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: n}, nil
+	return &Filter{root: n, runs: p.runs}, nil
 }
 
 // Prefix makes the filter of a flag that takes names or their beginnings,
@@ -61,7 +61,7 @@ func Prefix(cols *column.List, name, value string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: n}, nil
+	return &Filter{root: n, runs: p.runs}, nil
 }
 
 func flagParser(cols *column.List, name, value string) (*parser, field, *Error) {

@@ -16,6 +16,7 @@ import (
 type parser struct {
 	lexer
 	cols *column.List
+	runs bool // a field goes on with time
 }
 
 func (p *parser) or(depth int) (node, *Error) {

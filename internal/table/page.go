@@ -19,7 +19,7 @@ type page struct {
 	touched uint32 // event, rates and Moved end with this tick
 	closing uint32 // the row ends with this tick
 	idle    uint32 // the row is hidden after this tick
-	born    uint64 // the first snapshot that can hold this page
+	born    uint64 // the first snapshot that can hold this page as it is
 	rows    [pageRows]Row
 	seen    [pageRows]int64 // monotonic ns of the last movement
 }
@@ -65,6 +65,7 @@ func (t *Table) find(id conn.ID) (pos int32, known bool) {
 func (t *Table) writable(n int32) *page {
 	p := t.pages[n]
 	if p != nil && p.born > t.tick.held {
+		p.born = t.pool.count + 1 // older ones that had it have been released
 		return p
 	}
 	fresh := t.pool.get()

@@ -57,6 +57,54 @@ func (s *Snapshot) Rows() iter.Seq[*Row] {
 	}
 }
 
+// Page is some neighbouring rows of a snapshot.
+type Page struct {
+	of *recycler
+	p  *page
+}
+
+// Version tells what is in a page: where two snapshots have one of the same version in
+// the same place, all is the same that the rows of both say. What does not follow from
+// the row alone, such as its age, may differ.
+type Version struct {
+	of   *recycler
+	born uint64
+}
+
+// Pages yields the rows as Rows does, by pages, each with its place, which a row keeps
+// for life.
+func (s *Snapshot) Pages() iter.Seq2[int, Page] {
+	return func(yield func(int, Page) bool) {
+		for n, p := range s.pages {
+			if p != nil && p.shown != 0 && !yield(n, Page{s.pool, p}) {
+				return
+			}
+		}
+	}
+}
+
+// Version is what tells the page from an earlier or later one.
+func (p Page) Version() Version { return Version{p.of, p.p.born} }
+
+// Rows yields the rows of the page.
+func (p Page) Rows() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		for shown := p.p.shown; shown != 0; shown &= shown - 1 {
+			if !yield(&p.p.rows[bits.TrailingZeros32(shown)]) {
+				return
+			}
+		}
+	}
+}
+
+// At is the row at a position, nil where there is none.
+func (s *Snapshot) At(pos int32) *Row {
+	if n := int(pos / pageRows); pos < 0 || n >= len(s.pages) || s.pages[n] == nil || s.pages[n].shown>>(pos%pageRows)&1 == 0 {
+		return nil
+	}
+	return &s.pages[pos/pageRows].rows[pos%pageRows]
+}
+
 // Release gives the snapshot's memory back to the table. Call it when nobody
 // reads the snapshot or a row of it any more; it has no rows afterwards. A
 // snapshot that is never released is safe and left to the garbage collector.

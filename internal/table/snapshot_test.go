@@ -43,6 +43,55 @@ func TestSnapshotIsImmutable(t *testing.T) {
 	}
 }
 
+// TestVersion holds that a page of the same version has the same rows, and that what
+// does not move keeps its version.
+func TestVersion(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	tab := table.New(table.Config{})
+	known := map[int]map[table.Version][]table.Row{}
+	var open []*table.Snapshot
+	same := 0
+	for n := range 1000 {
+		tick := churn(rng, n)
+		tick.Reset = n%300 == 299
+		if rng.IntN(2) > 0 {
+			tick.Conns, tick.Closed, tick.Gone = nil, nil, nil
+		}
+		tab.Apply(tick)
+		for range 1 + rng.IntN(2) {
+			open = append(open, tab.Snapshot())
+		}
+		for at, p := range open[len(open)-1].Pages() {
+			is := slices.Collect(func(yield func(table.Row) bool) {
+				for r := range p.Rows() {
+					yield(*r)
+				}
+			})
+			if known[at] == nil {
+				known[at] = map[table.Version][]table.Row{}
+			}
+			was, met := known[at][p.Version()]
+			if met && !slices.Equal(was, is) {
+				t.Fatalf("tick %d: page %d changed under its version:\n%s", n, at, cmp.Diff(was, is))
+			}
+			if met {
+				same++
+			}
+			known[at][p.Version()] = is
+			if last := is[len(is)-1]; *open[len(open)-1].At(last.Pos) != last {
+				t.Fatalf("the row at %d is another one", last.Pos)
+			}
+		}
+		for len(open) > 0 && rng.IntN(3) > 0 {
+			open[0].Release()
+			open = open[1:]
+		}
+	}
+	if same < 100 {
+		t.Errorf("only %d times had a page not changed", same)
+	}
+}
+
 func TestSnapshotsNeverReleased(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	tab := table.New(table.Config{})

@@ -87,19 +87,16 @@ func (m *Model) queryRows(v *view, lo, hi int) {
 	s.begin(m.ordering(v), hi)
 	pins := make([]*table.Row, len(m.pins))
 	v.rows = len(kept)
-	for r := range m.shown.Rows() {
-		if i := m.pin(r); i >= 0 {
-			pins[i] = r
-		} else if !match(r) {
+	m.skim.begin(m.skimmed(v, &s.ordering), v.cursor.id)
+	for at, p := range m.shown.Pages() {
+		if rows, known := m.skim.knows(at, p, s); known {
+			v.rows += rows
 			continue
-		} else {
-			v.rows++
-			c := s.row(r)
-			s.offer(&c)
 		}
-		if r.ID == v.cursor.id {
-			v.alive = r
-		}
+		v.rows += m.queryPage(v, at, p, match, pins)
+	}
+	if r := m.shown.At(m.skim.pos); v.alive == nil && r != nil && r.ID == v.cursor.id && match(r) {
+		v.alive = r
 	}
 	for i := range kept {
 		c := s.row(kept[i].row)
@@ -117,6 +114,31 @@ func (m *Model) queryRows(v *view, lo, hi int) {
 		}
 	}
 	s.end()
+}
+
+// queryPage offers the rows of a page that match, and returns how many these are.
+func (m *Model) queryPage(v *view, at int, p table.Page, match func(*table.Row) bool, pins []*table.Row) (rows int) {
+	s := &m.picked
+	var first candidate
+	for r := range p.Rows() {
+		if i := m.pin(r); i >= 0 {
+			pins[i] = r
+		} else if !match(r) {
+			continue
+		} else {
+			c := s.row(r)
+			if rows == 0 || s.compare(&c, &first) < 0 {
+				first = c
+			}
+			rows++
+			s.offer(&c)
+		}
+		if r.ID == v.cursor.id {
+			v.alive, m.skim.pos = r, r.Pos
+		}
+	}
+	m.skim.note(at, p, rows, first)
+	return rows
 }
 
 // places is where each row that matches has its place now.

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
+
+	"tcptop/internal/conn"
 )
 
 // frames are what a screen may have to show.
@@ -28,23 +31,44 @@ func (d *driver) setUp(c frameCase) {
 	d.arrange()
 }
 
-// BenchmarkFrame is one tick on the screen: take the snapshot, sort, filter, draw.
+// forget has the next frame look at every row, as it does where all moved.
+func (d *driver) forget() {
+	clear(d.seen.still)
+	clear(d.skim.pages)
+}
+
+// BenchmarkFrame is one tick on the screen, all rows of which moved: take the snapshot,
+// sort, filter, draw. Of still ones none did.
 func BenchmarkFrame(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		for _, h := range []int{50, 200} {
 			d := many(b, n, 200, h)
 			for _, c := range frames() {
-				b.Run(fmt.Sprintf("rows=%d/lines=%d/%s", n, h, c.name), func(b *testing.B) {
-					d.setUp(c)
-					b.ReportAllocs()
-					for b.Loop() {
-						d.tally.add(d.seen.digest(d.shown))
-						d.arrange()
-						d.View()
-					}
-				})
+				b.Run(fmt.Sprintf("rows=%d/lines=%d/%s", n, h, c.name), func(b *testing.B) { d.frames(b, c, d.forget) })
+			}
+			d.rest(2)
+			for _, c := range frames() {
+				b.Run(fmt.Sprintf("rows=%d/lines=%d/%s/still", n, h, c.name), func(b *testing.B) { d.frames(b, c, func() {}) })
 			}
 		}
+	}
+}
+
+// rest is ticks in which nothing moves.
+func (d *driver) rest(ticks int) {
+	for range ticks {
+		d.tick(&conn.Sample{Time: d.shown.Time.Add(time.Second), Mono: d.shown.Mono + second, Host: "web1", Origin: conn.FromBPF}, 0)
+	}
+}
+
+func (d *driver) frames(b *testing.B, c frameCase, before func()) {
+	d.setUp(c)
+	b.ReportAllocs()
+	for b.Loop() {
+		before()
+		d.tally.add(d.seen.digest(d.shown))
+		d.arrange()
+		d.View()
 	}
 }
 

@@ -47,12 +47,40 @@ func mark(id conn.ID) uint32 {
 // observer digests one tick after the other.
 type observer struct {
 	seq   uint64
-	moved int // in the tick before
+	moved int     // in the tick before
+	still []still // by page
+}
+
+// still is a page in which nothing happened, and how many of its rows are what. It need
+// not be looked at again before something does.
+type still struct {
+	table.Version
+	udp, listeners uint8
+	states         [conn.NewSynRecv + 1]uint8
 }
 
 func (o *observer) digest(s *table.Snapshot) *digest {
 	n := &digest{at: headOfTick(s), moments: make([]moment, 0, o.moved)}
-	for r := range s.Rows() {
+	known := !s.First && s.Hosts == nil
+	for at, p := range s.Pages() {
+		for len(o.still) <= at {
+			o.still = append(o.still, still{})
+		}
+		if k := &o.still[at]; !known || k.Version != p.Version() {
+			*k = o.look(n, s, p)
+		} else {
+			n.addStill(k)
+		}
+	}
+	n.events = n.events[max(len(n.events)-maxEvents, 0):]
+	o.moved = len(n.moments)
+	return n
+}
+
+// look digests the rows of a page.
+func (o *observer) look(n *digest, s *table.Snapshot, p table.Page) still {
+	before, moments, seq := n.count, len(n.moments), o.seq
+	for r := range p.Rows() {
 		n.count.add(r)
 		if r.Moved || s.FirstOf(r) && r.RetransPackets > 0 {
 			n.moments = append(n.moments, moment{r.Pos, mark(r.ID), float32(r.RxRate), float32(r.TxRate), r.RTT, r.RetransPackets})
@@ -62,9 +90,14 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 			n.happened(event{Row: *r, at: n.at, seq: o.seq})
 		}
 	}
-	n.events = n.events[max(len(n.events)-maxEvents, 0):]
-	o.moved = len(n.moments)
-	return n
+	if n.rxRate != before.rxRate || n.txRate != before.txRate || n.alarm.n != before.alarm.n || len(n.moments) != moments || o.seq != seq {
+		return still{}
+	}
+	k := still{Version: p.Version(), udp: uint8(n.udp - before.udp), listeners: uint8(n.listeners - before.listeners)}
+	for i := range k.states {
+		k.states[i] = uint8(n.states[i] - before.states[i])
+	}
+	return k
 }
 
 // headOfTick is s without its rows, which may be kept.
@@ -94,6 +127,16 @@ func (c *count) add(r *table.Row) {
 		c.states[r.State]++
 	}
 	c.conns++
+}
+
+func (c *count) addStill(k *still) {
+	c.udp += int(k.udp)
+	c.listeners += int(k.listeners)
+	c.conns += int(k.udp) + int(k.listeners)
+	for i, n := range k.states {
+		c.states[i] += int(n)
+		c.conns += int(n)
+	}
 }
 
 // happened keeps e. Of more than maxEvents the first are forgotten in bulk.

@@ -37,6 +37,7 @@ type Model struct {
 	views   [viewCount]*view
 	picked  selection // of the lines of a view
 	inner   selection // of the rows of an unfolded group
+	skim    skim
 	current int
 	bar     filterBar
 	pane    pane // over the table; nil is none
