@@ -107,7 +107,7 @@ func (o *fromOptions) open(every time.Duration, n *needs) (*engineFeed, error) {
 		return nil, usagef("", "--host-label: %v", err)
 	}
 	n.ask, n.reach = true, append(n.reach, port)
-	return &engineFeed{engine: engine, name: u.Host, hint: "--from is the address of Prometheus' HTTP API, or of what answers like it", every: every}, nil
+	return &engineFeed{engine: engine, name: u.Host, hint: "--from is the address of Prometheus' HTTP API, or of what answers like it", every: every, roll: fleet.NewRoll()}, nil
 }
 
 // openFlows asks a ClickHouse for records of connections.
@@ -126,7 +126,7 @@ func (o *fromOptions) openFlows(every time.Duration, n *needs) (*engineFeed, err
 	}
 	cfg.Transport = transport
 	n.ask, n.reach = true, append(n.reach, target.Port())
-	return &engineFeed{engine: fleet.NewFlows(cfg), name: target.URL().Host, hint: "--from is the address of ClickHouse' HTTP interface", every: every}, nil
+	return &engineFeed{engine: fleet.NewFlows(cfg), name: target.URL().Host, hint: "--from is the address of ClickHouse' HTTP interface", every: every, roll: fleet.NewRoll()}, nil
 }
 
 // fromURL is where an engine answers. It is told secrets only where nobody listens.
@@ -161,6 +161,16 @@ type engineFeed struct {
 
 	mu   sync.Mutex    // the screen's past asks, too
 	last *fleet.Answer // the newest
+	came time.Time     // when
+	roll *fleet.Roll
+}
+
+// now is the engine's time.
+func (e *engineFeed) now() time.Time {
+	if e.last == nil {
+		return time.Now().UTC()
+	}
+	return e.last.Time.Add(time.Since(e.came))
 }
 
 // snapshot is what the engine knows now, or the last that it knew where it does not
@@ -168,18 +178,20 @@ type engineFeed struct {
 func (e *engineFeed) snapshot(ctx context.Context) (s *table.Snapshot, about []string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now().UTC()
-	answer, err := e.engine.Ask(ctx, now)
+	answer, err := e.engine.Ask(ctx, time.Time{})
 	if err == nil {
-		e.last = answer
-		return answer.Snapshot(now, monotonic(), ""), aboutAnswer(answer), nil
+		e.last, e.came = answer, time.Now()
+		if answer.Time.IsZero() {
+			answer.Time = e.came.UTC()
+		}
+		return e.roll.Snapshot(answer, e.now(), monotonic(), ""), aboutAnswer(answer), nil
 	}
 	if e.last == nil {
 		return nil, nil, &failure{code: exitRuntime, msg: e.name + ": " + err.Error(), hint: e.hint}
 	}
 	trouble := fmt.Sprintf("the engine does not answer: %v", err)
-	age := now.Sub(e.last.Time).Round(time.Second)
-	return e.last.Snapshot(now, monotonic(), trouble), []string{fmt.Sprintf("%s; what is shown is %v old", trouble, age)}, nil
+	age := time.Since(e.came).Round(time.Second)
+	return e.roll.Snapshot(e.last, e.now(), monotonic(), trouble), []string{fmt.Sprintf("%s; what is shown is %v old", trouble, age)}, nil
 }
 
 // aboutAnswer is what an answer does not have.
@@ -193,7 +205,34 @@ func aboutAnswer(a *fleet.Answer) (all []string) {
 	if a.Exact < len(a.Groups) {
 		all = append(all, fmt.Sprintf("only the first %d groups are certainly those that move most: too many hosts move about the same", a.Exact))
 	}
+	lossy, off := 0, 0
+	var first, wrong *fleet.Host
+	for i := range a.Hosts {
+		h := &a.Hosts[i]
+		if h.Lossy {
+			lossy++
+			first = cmp.Or(first, h)
+		}
+		if h.Off != 0 {
+			off++
+			wrong = cmp.Or(wrong, h)
+		}
+	}
+	if lossy > 0 {
+		all = append(all, fmt.Sprintf("%s did not see everything in the last minutes", andMore(first.Name, lossy)))
+	}
+	if off > 0 {
+		all = append(all, fmt.Sprintf("the clock of %s is not the engine's: it is %v off", andMore(wrong.Name, off), wrong.Off.Round(time.Minute)))
+	}
 	return all
+}
+
+// andMore names one of n hosts.
+func andMore(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s and %d more", name, n-1)
 }
 
 func monotonic() int64 {
@@ -235,17 +274,18 @@ func (p *plan) feedEngine(ctx context.Context, frames *tui.Mailbox) error {
 	})
 }
 
-// move is tui.Past's: the engine is asked about another time.
-func (e *engineFeed) move(from time.Time) func(time.Time, int, func(*table.Snapshot)) error {
-	at := from
+// move is tui.Past's: the engine is asked about another time. Its ticks are the whole
+// intervals of the clock.
+func (e *engineFeed) move() func(time.Time, int, func(*table.Snapshot)) error {
+	at, roll := time.Time{}, e.roll.Past()
 	return func(to time.Time, ticks int, show func(*table.Snapshot)) error {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if to.IsZero() {
 			to = at
 		}
-		to = to.Add(time.Duration(ticks) * e.every)
-		if to.After(time.Now()) {
+		to = to.Truncate(e.every).Add(time.Duration(ticks) * e.every)
+		if to.After(e.now()) {
 			return io.EOF
 		}
 		answer, err := e.engine.Ask(context.Background(), to)
@@ -255,8 +295,10 @@ func (e *engineFeed) move(from time.Time) func(time.Time, int, func(*table.Snaps
 		if len(answer.Hosts) == 0 {
 			return io.EOF
 		}
+		s := roll.Snapshot(answer, to, monotonic()-int64(e.now().Sub(to)), "")
+		s.First, s.Elapsed = !to.Equal(at.Add(e.every)), e.every
 		at = to
-		show(answer.Snapshot(to, monotonic()-int64(time.Since(to)), ""))
+		show(s)
 		return nil
 	}
 }
@@ -272,7 +314,7 @@ func (p *plan) engineConfig(c *tui.Config) {
 	}
 	c.Actions.Signal, c.Actions.Close, c.SetInterval, c.Lineage, c.Holders = nil, nil, nil, nil, nil
 	bounds := func() (first, last time.Time) { now := time.Now().UTC(); return now.Add(-kept), now }
-	c.Past = &tui.Past{Move: p.engine.move(time.Now().UTC()), Bounds: bounds, Parse: p.parseTime,
+	c.Past = &tui.Past{Move: p.engine.move(), Bounds: bounds, Parse: p.parseTime,
 		About: func() []string {
 			return []string{"the engine at " + p.engine.name + " is asked about any time that it keeps"}
 		},

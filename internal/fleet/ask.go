@@ -28,10 +28,11 @@ type Answer struct {
 // Host is one host as the engine knows it.
 type Host struct {
 	Name   string
-	Heard  time.Time // its newest tick
-	Known  bool      // what it moves is known
-	Tx, Rx float64   // bytes per second
-	Lossy  bool      // it did not see everything in the last minutes
+	Heard  time.Time     // its newest tick
+	Off    time.Duration // of its clock to the engine's, where it is far off
+	Known  bool          // what it moves is known
+	Tx, Rx float64       // bytes per second
+	Lossy  bool          // it did not see everything in the last minutes
 
 	TxBytes, RxBytes float64 // since its agent began
 }
@@ -50,19 +51,27 @@ type Group struct {
 	conn *conn.Conn // of a single connection: what is known of it
 }
 
-// Ask asks what is known of a time; zero is now, as the engine has it.
+// Ask asks what is known of a time; zero is now, as the engine has it. Where it knows of no
+// host the answer's time is zero, too.
 func (e *Engine) Ask(ctx context.Context, at time.Time) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
 	defer cancel()
 	a := &asking{Engine: e, at: at}
-	if err := a.probe(ctx); err != nil {
-		return nil, err
-	}
-	hosts, err := a.hosts(ctx)
+	heard, err := a.vector(ctx, a.heard())
 	if err != nil {
 		return nil, err
 	}
-	answer := &Answer{Time: at, Hosts: hosts, Records: e.records}
+	if at.IsZero() && len(heard) > 0 {
+		a.at = heard[0].Timestamp.Time().UTC()
+	}
+	if err := a.probe(ctx); err != nil {
+		return nil, err
+	}
+	hosts, err := a.hosts(ctx, heard)
+	if err != nil {
+		return nil, err
+	}
+	answer := &Answer{Time: a.at, Hosts: hosts, Records: e.records}
 	if answer.Groups, answer.Exact, err = a.top(ctx, hosts); err != nil {
 		return nil, err
 	}
@@ -88,8 +97,8 @@ func (a *asking) probe(ctx context.Context) error {
 
 // hosts are all that are remembered. What is not answered about one is not known, and
 // not zero.
-func (a *asking) hosts(ctx context.Context) ([]Host, error) {
-	heard, err := a.vector(ctx, a.heard())
+func (a *asking) hosts(ctx context.Context, heard model.Vector) ([]Host, error) {
+	ticking, err := a.vector(ctx, a.ticking())
 	if err != nil {
 		return nil, err
 	}
@@ -108,18 +117,28 @@ func (a *asking) hosts(ctx context.Context) ([]Host, error) {
 	index := make(map[string]*Host, len(heard))
 	for _, s := range heard {
 		name := a.hostOf(s)
-		index[name] = &Host{Name: name, Heard: time.UnixMilli(int64(number(s) * 1000)).UTC()}
+		index[name] = &Host{Name: name, Heard: timeOf(s)}
 	}
-	for _, s := range totals {
-		if h := index[a.hostOf(s)]; h != nil { // else the engine has not answered as a whole
-			*direction(s, &h.Tx, &h.Rx) += number(s)
-			h.Known = true
+	for _, s := range ticking {
+		if h := index[a.hostOf(s)]; h != nil {
+			h.ticks(timeOf(s))
 		}
 	}
 	for _, s := range moved {
-		if h := index[a.hostOf(s)]; h != nil {
+		if h := index[a.hostOf(s)]; h != nil { // else the engine has not answered as a whole
 			*direction(s, &h.TxBytes, &h.RxBytes) += number(s)
+			h.Known = true
 		}
+	}
+	rated := make(map[*Host]bool, len(totals))
+	for _, s := range totals {
+		if h := index[a.hostOf(s)]; h != nil {
+			*direction(s, &h.Tx, &h.Rx) += number(s)
+			rated[h] = true
+		}
+	}
+	for _, h := range index { // rates outlive a host by a minute
+		h.Known = h.Known && rated[h]
 	}
 	for _, s := range lossy {
 		if h := index[a.hostOf(s)]; h != nil {
@@ -134,6 +153,17 @@ func (a *asking) hosts(ctx context.Context) ([]Host, error) {
 		return cmp.Or(cmp.Compare(b.total(), a.total()), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
+}
+
+// clockOff is from where on a clock is off. Below that a host may as well be late, which
+// shows after late; whoever does not tick for longer is not ticking.
+const clockOff = 2 * time.Minute
+
+// ticks takes the engine's word for when h was heard, if h's own clock cannot be right.
+func (h *Host) ticks(engine time.Time) {
+	if off := h.Heard.Sub(engine); off.Abs() > clockOff {
+		h.Off, h.Heard = off, engine
+	}
 }
 
 // direction is the one of both that s is of.
@@ -236,6 +266,11 @@ func labelsOf(s *model.Sample) (labels [group.LabelCount]string) {
 		labels[i] = string(s.Metric[model.LabelName(name)])
 	}
 	return labels
+}
+
+// timeOf is a value that is seconds since 1970.
+func timeOf(s *model.Sample) time.Time {
+	return time.UnixMilli(int64(math.Round(number(s) * 1000))).UTC()
 }
 
 // number is a value that can be shown; what is none moves nothing.

@@ -42,6 +42,7 @@ type fakeEngine struct {
 	t       *testing.T
 	groups  []fakeGroup
 	age     map[string]time.Duration // of a host's newest tick, where it is no second
+	off     map[string]time.Duration // of a host's clock
 	records bool
 	asked   []string
 	status  int
@@ -122,7 +123,11 @@ func (f *fakeEngine) answer(w http.ResponseWriter, r *http.Request) {
 			if !old {
 				age = time.Second
 			}
-			result = append(result, point(float64(noon.Add(-age).Unix()), "instance", name))
+			if asked := strings.Contains(query, "timestamp(tcptop"); !asked {
+				result = append(result, point(float64(noon.Add(f.off[name]-age).Unix()), "instance", name))
+			} else if age < clockOff {
+				result = append(result, point(float64(noon.Add(-age).Unix()), "instance", name))
+			}
 		}
 	case strings.Contains(query, "lost_events"):
 	case strings.Contains(query, "_io_bytes_total") && !strings.Contains(query, "rate("):
@@ -192,7 +197,7 @@ func (f *fakeEngine) ask(e *Engine) *Answer {
 }
 
 // questions are those for a snapshot at most.
-const questions = 1 + 4 + maxBatches + 2
+const questions = 1 + 5 + maxBatches + 2
 
 // skewed has hosts of which few move most, and groups likewise.
 func (f *fakeEngine) skewed(hosts int, random *rand.Rand) {
@@ -245,7 +250,7 @@ func TestFlatFleet(t *testing.T) {
 	if a.Exact != 0 || a.Asked != questions || len(a.Hosts) != 2000 {
 		t.Errorf("%d are exact after %d questions about %d hosts", a.Exact, a.Asked, len(a.Hosts))
 	}
-	s := a.Snapshot(noon, int64(time.Hour), "")
+	s := NewRoll().Snapshot(a, noon, int64(time.Hour), "")
 	if len(s.Hosts) != maxHosts+1 || s.Hosts[maxHosts].Name != "1000 more hosts" {
 		t.Errorf("%d hosts", len(s.Hosts))
 	}
@@ -275,7 +280,7 @@ func TestSnapshot(t *testing.T) {
 	f.groups = []fakeGroup{{"web", "nginx", 5000, 700}, {"web", "sshd", 10, 0}, {"db", "postgres", 300, 300}, {"old", "x", 1, 1}, {"gone", "y", 1, 1}}
 	f.age = map[string]time.Duration{"old": 2 * time.Minute, "gone": 6 * time.Minute}
 	a := f.ask(f.engine(Config{Top: 2}))
-	s := a.Snapshot(noon, int64(time.Hour), "")
+	s := NewRoll().Snapshot(a, noon, int64(time.Hour), "")
 	var got []string
 	for r := range s.Rows() {
 		got = append(got, fmt.Sprintf("%s %s %d %d %d %d", s.HostOf(r), r.Owner.Comm, r.TxRate, r.RxRate, r.TxBytes, r.RxBytes))
@@ -295,17 +300,46 @@ func TestSnapshot(t *testing.T) {
 		t.Error(diff)
 	}
 	// The engine is not there: what was known is shown as what it is.
-	s = a.Snapshot(noon.Add(time.Minute), int64(time.Hour), "it does not answer")
+	s = NewRoll().Snapshot(a, noon.Add(time.Minute), int64(time.Hour), "it does not answer")
 	if h := s.Hosts[0]; h.State != table.HostSlow || h.Why != "it does not answer" {
 		t.Errorf("%+v", h)
 	}
 }
 
+// A host whose clock is wrong is heard when the engine says so; where it does not tick it is
+// not taken for one that does.
+func TestClocks(t *testing.T) {
+	f := newFakeEngine(t)
+	for _, name := range []string{"ahead", "behind", "right", "stuck", "gone"} {
+		f.groups = append(f.groups, fakeGroup{name, "nginx", 10, 10})
+	}
+	f.off = map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute, "stuck": 8 * time.Minute, "gone": -5 * time.Minute}
+	f.age = map[string]time.Duration{"stuck": 3 * time.Minute, "gone": 3 * time.Minute}
+	a, err := f.engine(Config{}).Ask(t.Context(), time.Time{})
+	if err != nil || !a.Time.Equal(noon) {
+		t.Fatalf("%v at %v, for the engine it is %v", err, a.Time, noon)
+	}
+	var got []string
+	for _, h := range NewRoll().Snapshot(a, noon, int64(time.Hour), "").Hosts {
+		got = append(got, fmt.Sprintf("%s %v %s, %v ago", h.Name, h.State, h.Why, time.Hour-time.Duration(h.Heard)))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{
+		"ahead ok its clock is 5m0s ahead of the engine's, 1s ago",
+		"behind ok its clock is 5m0s behind the engine's, 1s ago",
+		"gone gone its agent's last tick was 8m0s ago, 8m0s ago",
+		"right ok , 1s ago",
+		"stuck slow its clock is 5m0s ahead of the engine's, which does not see it tick, -5m0s ago",
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What an engine still says of a host that is gone is not what that moves now.
 func TestGone(t *testing.T) {
-	a := Answer{Time: noon, Hosts: []Host{{Name: "web", Known: true, Heard: noon}, {Name: "old", Known: true, Heard: noon.Add(-gone - time.Second)}},
+	a := &Answer{Time: noon, Hosts: []Host{{Name: "web", Known: true, Heard: noon}, {Name: "old", Known: true, Heard: noon.Add(-gone - time.Second)}},
 		Groups: []Group{{Host: "old", Total: 1}}}
-	s := a.Snapshot(noon, int64(time.Hour), "")
+	s := NewRoll().Snapshot(a, noon, int64(time.Hour), "")
 	for r := range s.Rows() {
 		if host := s.HostOf(r); host != "web" {
 			t.Errorf("a row of %s", host)

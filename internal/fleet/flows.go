@@ -50,20 +50,47 @@ func NewFlows(cfg FlowsConfig) *Flows {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// Ask asks what each host moved in its newest interval before a time. What is told twice
-// counts once.
+// Ask asks what each host moved in its newest interval before a time; zero is now, as the
+// engine has it. What is told twice counts once.
 func (f *Flows) Ask(ctx context.Context, at time.Time) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
 	defer cancel()
+	ahead := time.Duration(0)
+	if at.IsZero() {
+		now, err := f.rows(ctx, "SELECT toUInt32(now()) AS heard")
+		if err != nil {
+			return nil, err
+		}
+		if len(now) != 1 {
+			return nil, errors.New("the engine does not say what time it is")
+		}
+		at, ahead = now[0].heard(), maxAhead
+	}
+	a, err := f.ask(ctx, at, ahead)
+	if err != nil {
+		return nil, err
+	}
+	for i := range a.Hosts {
+		if h := &a.Hosts[i]; h.Heard.Sub(at) > clockOff {
+			h.ticks(at)
+		}
+	}
+	return a, nil
+}
+
+// maxAhead is how far ahead a host's clock may be: its records of now are of later.
+const maxAhead = 10 * time.Minute
+
+func (f *Flows) ask(ctx context.Context, at time.Time, ahead time.Duration) (*Answer, error) {
 	var heard, totals, top []flowRow
 	for _, q := range []struct {
 		sql string
 		to  *[]flowRow
 	}{
-		{"SELECT host, toUInt32(toDateTime(max(ts))) AS heard FROM " + f.between(at, gone*3) + " GROUP BY host", &heard},
-		{"SELECT host, sum(rx_bytes) AS rx, sum(tx_bytes) AS tx, max(interval_ms) AS ms FROM " + f.newest(at) + " GROUP BY host", &totals},
+		{"SELECT host, toUInt32(toDateTime(max(ts))) AS heard FROM " + f.between(at, gone*3, ahead) + " GROUP BY host", &heard},
+		{"SELECT host, sum(rx_bytes) AS rx, sum(tx_bytes) AS tx, max(interval_ms) AS ms FROM " + f.newest(at, ahead) + " GROUP BY host", &totals},
 		{"SELECT host, conn, proto, state, dir, toString(laddr) AS la, lport, toString(raddr) AS ra, rport, rname, netns, pid, comm, exe, user, unit, container, image, pod, namespace, " +
-			"rx_bytes AS rx, tx_bytes AS tx, interval_ms AS ms FROM " + f.newest(at) + " WHERE kind != 'rest' ORDER BY rx_bytes + tx_bytes DESC, host, conn LIMIT " + strconv.Itoa(f.cfg.Top), &top},
+			"rx_bytes AS rx, tx_bytes AS tx, interval_ms AS ms FROM " + f.newest(at, ahead) + " WHERE kind != 'rest' ORDER BY rx_bytes + tx_bytes DESC, host, conn LIMIT " + strconv.Itoa(f.cfg.Top), &top},
 	} {
 		var err error
 		if *q.to, err = f.rows(ctx, q.sql); err != nil {
@@ -73,14 +100,14 @@ func (f *Flows) Ask(ctx context.Context, at time.Time) (*Answer, error) {
 	return answerOf(at, heard, totals, top), nil
 }
 
-// between are the records of a time and what came before it.
-func (f *Flows) between(at time.Time, before time.Duration) string {
-	return fmt.Sprintf("%s WHERE ts > toDateTime(%d) AND ts <= toDateTime(%d)", f.cfg.Table, at.Add(-before).Unix(), at.Unix())
+// between are the records of a time and what came before and after it.
+func (f *Flows) between(at time.Time, before, after time.Duration) string {
+	return fmt.Sprintf("%s WHERE ts > toDateTime(%d) AND ts <= toDateTime(%d)", f.cfg.Table, at.Add(-before).Unix(), at.Add(after).Unix())
 }
 
 // newest are the records of each host's newest interval.
-func (f *Flows) newest(at time.Time) string {
-	of := f.between(at, late) + " AND reason = ''"
+func (f *Flows) newest(at time.Time, ahead time.Duration) string {
+	of := f.between(at, late, ahead) + " AND reason = ''"
 	return "(SELECT * FROM " + of + " AND (host, ts) IN (SELECT host, max(ts) FROM " + of + " GROUP BY host) LIMIT 1 BY host, epoch, seq)"
 }
 
@@ -136,7 +163,7 @@ func answerOf(at time.Time, heard, totals, top []flowRow) *Answer {
 	index := map[string]int{}
 	for i := range heard {
 		index[heard[i].Host] = len(a.Hosts)
-		a.Hosts = append(a.Hosts, Host{Name: heard[i].Host, Heard: time.Unix(int64(heard[i].Heard), 0).UTC()})
+		a.Hosts = append(a.Hosts, Host{Name: heard[i].Host, Heard: heard[i].heard()})
 	}
 	for i := range totals {
 		t := &totals[i]
@@ -157,6 +184,8 @@ func answerOf(at time.Time, heard, totals, top []flowRow) *Answer {
 	}
 	return a
 }
+
+func (r *flowRow) heard() time.Time { return time.Unix(int64(r.Heard), 0).UTC() }
 
 func perSecond(n, ms number64) float64 {
 	if ms == 0 {

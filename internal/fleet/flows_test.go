@@ -60,7 +60,7 @@ func TestFlowsAnswer(t *testing.T) {
 	if r := a.Groups[1].row(); r.State != 0 || r.Dir != 0 || r.RxRate != 0 {
 		t.Errorf("%+v", r)
 	}
-	a.Snapshot(noonOfFlows, 1e15, "").Release()
+	NewRoll().Snapshot(a, noonOfFlows, 1e15, "").Release()
 }
 
 // An engine that fails, or breaks off, is a trouble and no zeros.
@@ -90,6 +90,6 @@ func FuzzFlowRow(f *testing.F) {
 			return
 		}
 		all := []flowRow{r, r}
-		answerOf(noonOfFlows, all[:1], all, all).Snapshot(noonOfFlows, 1e15, "").Release()
+		NewRoll().Snapshot(answerOf(noonOfFlows, all[:1], all, all), noonOfFlows, 1e15, "").Release()
 	})
 }

@@ -38,9 +38,15 @@ func (e *Engine) totals() string {
 	return fmt.Sprintf("sum by (%s, %s) (rate(tcptop_host_io_bytes_total[%s]))", e.cfg.HostLabel, directionLabel, promDuration(e.cfg.Window))
 }
 
-// heard is when each host that is remembered had its newest tick.
+// heard is when each host that is remembered had its newest tick, by its own clock.
 func (e *Engine) heard() string {
 	return fmt.Sprintf("max by (%s) (last_over_time(tcptop_tick_timestamp_seconds[%s]))", e.cfg.HostLabel, memory)
+}
+
+// ticking is when each host whose ticks went on lately told its newest one, by the engine's
+// clock. (A host that sends stamps what it sends by its own.)
+func (e *Engine) ticking() string {
+	return fmt.Sprintf("max by (%s) (timestamp(tcptop_tick_timestamp_seconds) and changes(tcptop_tick_timestamp_seconds[%s]) > 0)", e.cfg.HostLabel, promDuration(clockOff))
 }
 
 // lossy is what each host did not see in the last minutes.

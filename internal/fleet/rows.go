@@ -26,12 +26,11 @@ const maxHosts = 1000
 
 // Snapshot makes one of an answer. mono is the clock of who shows it, at the time now;
 // trouble is why there is no newer one, "" where this is.
-func (a *Answer) Snapshot(now time.Time, mono int64, trouble string) *table.Snapshot {
+func (r *Roll) Snapshot(a *Answer, now time.Time, mono int64, trouble string) *table.Snapshot {
 	hosts := a.shown()
-	names := make([]string, len(hosts))
 	index := make(map[string]int, len(hosts))
 	for i := range hosts {
-		names[i], index[hosts[i].Name] = hosts[i].Name, i
+		index[hosts[i].Name] = i
 	}
 	rows := make([][]table.Row, len(hosts))
 	for i := range a.Groups {
@@ -45,7 +44,7 @@ func (a *Answer) Snapshot(now time.Time, mono int64, trouble string) *table.Snap
 		}
 	}
 	when := func(t time.Time) int64 { return mono - int64(now.Sub(t)) }
-	j := table.NewJoint(names, 0)
+	numbers := r.number(hosts)
 	for i := range hosts {
 		h := &hosts[i]
 		if h.Known { // what is in no group that is shown, so that the sum is the host's
@@ -57,10 +56,12 @@ func (a *Answer) Snapshot(now time.Time, mono int64, trouble string) *table.Snap
 		if trouble != "" && state == table.HostOK {
 			state, why = table.HostSlow, trouble
 		}
-		j.Apply(i, &table.Told{Mono: when(h.Heard), Full: true, Rows: rows[i], Origin: conn.FromBPF})
-		j.State(i, state, why, when(h.Heard))
+		if h.Known || r.past || a.Time.Sub(h.Heard) > late { // else it has the rows that it had
+			r.joint.Apply(numbers[i], &table.Told{Mono: when(h.Heard), Full: true, Rows: rows[i], Origin: conn.FromBPF})
+		}
+		r.joint.State(numbers[i], state, why, when(h.Heard))
 	}
-	return j.Snapshot(now, mono)
+	return r.joint.Snapshot(now, mono)
 }
 
 // shown are the hosts, the last one standing for those that there is no room for.
@@ -87,10 +88,16 @@ func (h *Host) state(at time.Time) (table.HostState, string) {
 		return table.HostGone, fmt.Sprintf("its agent's last tick was %v ago", age)
 	case age > late:
 		return table.HostSlow, fmt.Sprintf("its agent's last tick was %v ago", age)
+	case age < -clockOff:
+		return table.HostSlow, fmt.Sprintf("its clock is %v ahead of the engine's, which does not see it tick", -age)
 	case !h.Known:
 		return table.HostSlow, "the engine does not say what it moves"
 	case h.Lossy:
 		return table.HostOK, "its agent did not see everything in the last minutes"
+	case h.Off > 0:
+		return table.HostOK, fmt.Sprintf("its clock is %v ahead of the engine's", h.Off.Round(time.Second))
+	case h.Off < 0:
+		return table.HostOK, fmt.Sprintf("its clock is %v behind the engine's", -h.Off.Round(time.Second))
 	}
 	return table.HostOK, ""
 }

@@ -24,7 +24,7 @@ func (s HostState) String() string {
 
 // Host is what a snapshot says of one of several hosts.
 type Host struct {
-	Name    string // as the person calls it
+	Name    string // as the person calls it; "" is a place that no host has
 	State   HostState
 	Since   int64  // monotonic ns when State began; 0 is from the start
 	Why     string // it is not heard; hostile until escaped

@@ -27,6 +27,7 @@ type Joint struct {
 	t       *Table
 	hosts   []Host
 	members []*member
+	bound   int   // rows of a host
 	before  int64 // monotonic ns of the snapshot before; 0 is none
 	loss    conn.Loss
 }
@@ -51,12 +52,22 @@ func NewJoint(names []string, maxRows int) *Joint {
 	if maxRows <= 0 {
 		maxRows = 1 << 16
 	}
-	j := &Joint{t: New(Config{}), hosts: make([]Host, len(names))}
+	j := &Joint{t: New(Config{}), bound: maxRows}
 	for i, name := range names {
-		j.hosts[i].Name = name
-		j.members = append(j.members, &member{number: uint16(i + 1), bound: maxRows})
+		j.Name(i, name)
 	}
 	return j
+}
+
+// Name gives a place among the hosts, the next one or one of those that there are, to the
+// host of that name. Who had it before has no rows any more; "" is nobody.
+func (j *Joint) Name(host int, name string) {
+	if host == len(j.hosts) {
+		j.hosts = append(j.hosts, Host{})
+		j.members = append(j.members, &member{number: uint16(host + 1), bound: j.bound})
+	}
+	j.keep(j.members[host], func(slot) bool { return false })
+	j.hosts[host] = Host{Name: name}
 }
 
 // State says how host is from mono on. One that is gone has no rows.

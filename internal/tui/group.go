@@ -81,7 +81,7 @@ func (g *grouping) clear() {
 func (g *grouping) addUnheard(all []table.Host) {
 	for i := range all {
 		key := groupKey{lo: uint64(i + 1)}
-		if _, known := g.index[key]; known || all[i].State == table.HostOK {
+		if _, known := g.index[key]; known || all[i].State == table.HostOK || all[i].Name == "" {
 			continue
 		}
 		g.index[key] = int32(len(g.groups))

@@ -113,9 +113,13 @@ const hostsNamed = 3
 func hostsText(all []table.Host) string {
 	var count [table.HostGone + 1]int
 	var names [table.HostGone + 1]string
-	why := ""
+	why, hosts := "", 0
 	for i := range all {
 		h := &all[i]
+		if h.Name == "" {
+			continue
+		}
+		hosts++
 		if count[h.State]++; count[h.State] <= hostsNamed {
 			names[h.State] += " " + h.Name
 		}
@@ -130,7 +134,7 @@ func hostsText(all []table.Host) string {
 			continue
 		}
 		if len(text) == 0 {
-			text = fmt.Appendf(text, " %d of %d hosts %s:%s", n, len(all), state, names[state])
+			text = fmt.Appendf(text, " %d of %d hosts %s:%s", n, hosts, state, names[state])
 		} else {
 			text = fmt.Appendf(text, ", %d %s:%s", n, state, names[state])
 		}

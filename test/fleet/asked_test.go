@@ -49,7 +49,7 @@ func TestConnectionsAsked(t *testing.T) {
 				if len(answer.Groups) != 5 || answer.Exact != 5 {
 					t.Errorf("%d connections, %d certain", len(answer.Groups), answer.Exact)
 				}
-				s := answer.Snapshot(now, 1e15, "")
+				s := fleet.NewRoll().Snapshot(answer, now, 1e15, "")
 				var got []string
 				sums := map[string]uint64{}
 				for r := range s.Rows() {

@@ -108,7 +108,7 @@ type vector []struct {
 }
 
 func (e *promql) ask(kind string, form url.Values) (vector, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	resp, err := client.PostForm("http://"+e.addr+"/api/v1/"+kind, form)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,16 @@ func (e *promql) ask(kind string, form url.Values) (vector, error) {
 
 // by is what expr has now, by a label.
 func (e *promql) by(label, expr string) (map[string]float64, error) {
-	v, err := e.ask("query", url.Values{"query": {expr}})
+	return e.at(time.Time{}, label, expr)
+}
+
+// at is what expr has at a time, by a label; zero is now, as the engine has it.
+func (e *promql) at(when time.Time, label, expr string) (map[string]float64, error) {
+	form := url.Values{"query": {expr}}
+	if !when.IsZero() {
+		form.Set("time", stamp(when))
+	}
+	v, err := e.ask("query", form)
 	if err != nil {
 		return nil, err
 	}
