@@ -57,12 +57,16 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 	if err != nil {
 		return err
 	}
+	from.url, p.output.Hosts = cmp.Or(from.url, env.variable("TCPTOP_FROM")), true
 	if p.output.Fields == nil && p.output.Format == output.Text {
-		if p.output.Fields, err = list.Pick(fleetFields); err != nil {
+		fields := fleetFields
+		if strings.HasPrefix(from.url, "clickhouse+") {
+			fields += ",peer_host,peer_comm"
+		}
+		if p.output.Fields, err = list.Pick(fields); err != nil {
 			return err
 		}
 	}
-	from.url = cmp.Or(from.url, env.variable("TCPTOP_FROM"))
 	p.live, p.history = o.live(env, cmd.Flags()), 0
 	n := needs{export: p.live}
 	if p.live {
@@ -71,6 +75,9 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 	}
 	if p.engine, err = from.open(p.measure.Interval, &n); err != nil {
 		return err
+	}
+	if o.remote.ends {
+		p.engine.roll.Apart()
 	}
 	if err := p.confine(n); err != nil {
 		return err

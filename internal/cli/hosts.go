@@ -28,12 +28,14 @@ const maxHosts = 256
 type remoteOptions struct {
 	copy bool
 	sudo bool
+	ends bool
 }
 
 func (o *remoteOptions) flags() *pflag.FlagSet {
 	f := newFlagSet()
 	f.BoolVar(&o.copy, "copy", false, "run a copy of this tcptop on the other hosts, which is gone there before it runs")
 	f.BoolVar(&o.sudo, "sudo", false, "run it there as root, by sudo -n")
+	f.BoolVar(&o.ends, "ends", false, "both ends of a connection between two of the hosts are rows, not one")
 	return f
 }
 
@@ -62,8 +64,8 @@ func takeHosts(list *column.List, args []string) (hosts []remote.Target, rest []
 // elsewhere makes p a plan of hosts, or of this one where there are none.
 func (o *options) elsewhere(p *plan, given *pflag.FlagSet, hosts []remote.Target) error {
 	switch {
-	case len(hosts) == 0 && (o.typed(given, "copy") || o.typed(given, "sudo")):
-		return usagef("such as tcptop --copy root@web1", "--copy and --sudo are for other hosts, and none is named")
+	case len(hosts) == 0 && (o.typed(given, "copy") || o.typed(given, "sudo") || o.typed(given, "ends")):
+		return usagef("such as tcptop --copy root@web1", "--copy, --sudo and --ends are for other hosts, and none is named")
 	case len(hosts) == 0:
 		return nil
 	case len(hosts) > maxHosts:
@@ -78,7 +80,7 @@ func (o *options) elsewhere(p *plan, given *pflag.FlagSet, hosts []remote.Target
 	if err := remote.Distinct(hosts); err != nil {
 		return usagef("name each host once", "%v", err)
 	}
-	p.hosts = &remote.Config{Hosts: hosts, Interval: p.measure.Interval, Args: o.sentOn(given), Sudo: o.remote.sudo, Arch: runtime.GOARCH, Environ: p.env.Environ}
+	p.hosts = &remote.Config{Hosts: hosts, Interval: p.measure.Interval, Args: o.sentOn(given), Sudo: o.remote.sudo, Ends: o.remote.ends, Arch: runtime.GOARCH, Environ: p.env.Environ}
 	p.history = 0 // a recording is of one host
 	p.copy = o.remote.copy
 	p.output.Hosts = len(hosts) > 1

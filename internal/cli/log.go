@@ -132,9 +132,9 @@ func (b *logbook) close(ctx context.Context) {
 	}
 }
 
-// allFields are the fields of list.
+// allFields are the fields that rows of this host have.
 func allFields(list *column.List) []*column.Column {
-	all := list.All()
+	all := list.Own()
 	fields := make([]*column.Column, len(all))
 	for i := range all {
 		fields[i] = &all[i]

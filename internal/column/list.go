@@ -12,6 +12,7 @@ import (
 // List is every field in the contract's order. It never changes once made.
 type List struct {
 	cols  []Column
+	own   int            // of cols
 	index map[string]int // names and their short forms
 }
 
@@ -38,6 +39,11 @@ func New() *List {
 			c.Group = g.name
 			l.cols = append(l.cols, c)
 		}
+	}
+	l.own = len(l.cols)
+	for _, c := range peerFields(l.cols) {
+		c.Group = "peer"
+		l.cols = append(l.cols, c)
 	}
 	l.addNames()
 	return l
@@ -74,6 +80,10 @@ func withoutUnit(name string) string {
 
 // All returns every field in the contract's order. The caller must not change it.
 func (l *List) All() []Column { return l.cols }
+
+// Own returns the fields without those of the other end, which rows of one host do not
+// have. The caller must not change it.
+func (l *List) Own() []Column { return l.cols[:l.own] }
 
 // Names returns the name of every field in the contract's order.
 func (l *List) Names() []string {

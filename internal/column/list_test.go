@@ -27,7 +27,9 @@ send_queue unsent_bytes recv_queue busy_ms rwnd_limited_ms sndbuf_limited_ms zer
 accepts accept_rate accept_p50_us accept_p99_us syn_queue syn_flood listen_overflows listen_drops syncookies_sent
 limit limit_share
 opened age_ms idle_ms connect_us accept_us syn_retries old_state old_state_us close_reason close_detail errno
-partial source`
+partial source
+peer_host peer_pid peer_comm peer_exe peer_user peer_unit peer_container peer_pod peer_state peer_rtt_us peer_retrans_packets
+peer_send_queue peer_recv_queue peer_limit peer_limit_share`
 
 func TestContract(t *testing.T) {
 	want := strings.Fields(contract)

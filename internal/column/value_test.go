@@ -166,13 +166,43 @@ func TestRuns(t *testing.T) {
 func TestAccessorsDoNotAllocate(t *testing.T) {
 	cols := column.New().All()
 	buf := make([]byte, 0, 256)
-	for _, r := range []*table.Row{{}, fullRow()} {
-		s := snapshot()
+	both, joined := joined()
+	for _, of := range []struct {
+		*table.Snapshot
+		*table.Row
+	}{{snapshot(), new(table.Row)}, {snapshot(), fullRow()}, {both, joined}} {
 		for i := range cols {
 			c := &cols[i]
-			if n := testing.AllocsPerRun(100, func() { c.Append(buf, s, r) }); n != 0 {
+			if n := testing.AllocsPerRun(100, func() { c.Append(buf, of.Snapshot, of.Row) }); n != 0 {
 				t.Errorf("%s: %v allocations", c.Name, n)
 			}
 		}
+	}
+}
+
+// joined is a row with both ends of a connection.
+func joined() (*table.Snapshot, *table.Row) {
+	j := table.NewJoint([]string{"db1", "web1"}, 0)
+	server, client := fullRow(), fullRow()
+	server.Event, client.Event = conn.EventSample, conn.EventSample
+	client.Dir, client.Laddr, client.Lport, client.Raddr, client.Rport = conn.Out, server.Raddr, server.Rport, server.Laddr, server.Lport
+	client.Owner.Comm, client.RetransPackets, client.Limit = conn.MakeName("curl"), 99, conn.LimitApp
+	j.Apply(0, &table.Told{Rows: []table.Row{*server}})
+	j.Apply(1, &table.Told{Rows: []table.Row{*client}})
+	s := j.Snapshot(time.Unix(100, 0), 100e9)
+	for r := range s.Rows() {
+		return s, r
+	}
+	return s, nil
+}
+
+func TestPeer(t *testing.T) {
+	s, r := joined()
+	check(t, s, r, map[string]string{"host": "web1", "comm": "curl", "retrans_packets": "99", "limit": "app",
+		"peer_host": "db1", "peer_pid": "4242", "peer_comm": "nginx", "peer_exe": "/usr/sbin/nginx", "peer_user": "www", "peer_unit": "nginx.service",
+		"peer_container": "web", "peer_pod": "web-0", "peer_state": "close-wait", "peer_rtt_us": "9", "peer_retrans_packets": "6",
+		"peer_send_queue": "20", "peer_recv_queue": "22", "peer_limit": "reader", "peer_limit_share": "33"}, false)
+	if s.Len() != 1 {
+		t.Errorf("%d rows", s.Len())
 	}
 }

@@ -82,13 +82,20 @@ func Or(fs ...*Filter) *Filter {
 	return &Filter{root: either, runs: runs}
 }
 
-// Match returns the filter as a predicate on rows of s. The predicate allocates
-// only while its buffer grows, and is not for use by several goroutines at once.
-func (f *Filter) Match(s *table.Snapshot) func(*table.Row) bool {
+// Match returns the filter as a predicate on rows of s. Each of its comparisons holds of a
+// row with both ends of a connection if it does of either; one with != or !~ if it does of
+// both. The predicate allocates only while its buffer grows, and is not for use by several
+// goroutines at once.
+func (f *Filter) Match(s *table.Snapshot) func(*table.Row) bool { return f.predicate(s, false) }
+
+// MatchEnd is Match where a row is one end alone.
+func (f *Filter) MatchEnd(s *table.Snapshot) func(*table.Row) bool { return f.predicate(s, true) }
+
+func (f *Filter) predicate(s *table.Snapshot, alone bool) func(*table.Row) bool {
 	if f == nil || f.root == nil {
 		return func(*table.Row) bool { return true }
 	}
-	m := &matcher{snap: s, buf: make([]byte, 0, 128)}
+	m := &matcher{snap: s, buf: make([]byte, 0, 128), alone: alone}
 	return func(r *table.Row) bool { return f.root.match(m, r) }
 }
 

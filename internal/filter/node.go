@@ -14,8 +14,21 @@ type node interface {
 
 // matcher is what one predicate needs while it looks at rows.
 type matcher struct {
-	snap *table.Snapshot
-	buf  []byte // scratch for text
+	snap  *table.Snapshot
+	buf   []byte // scratch for text
+	alone bool   // a row is one end, whatever its other one is
+}
+
+// either asks a row, and where it stands for both ends of a connection the other end, too.
+func (m *matcher) either(t test, r *table.Row) bool {
+	if t(m, r) {
+		return true
+	}
+	if m.alone {
+		return false
+	}
+	o := m.snap.Other(r)
+	return o != nil && t(m, o)
 }
 
 type (
@@ -96,7 +109,7 @@ type comparison struct {
 // match takes != and !~ as the negation of = and ~, so a missing value, which
 // equals nothing, is unequal to everything.
 func (n *comparison) match(m *matcher, r *table.Row) bool {
-	return n.test(m, r) != n.op.negated()
+	return m.either(n.test, r) != n.op.negated()
 }
 
 func (n *comparison) write(b *strings.Builder) {
@@ -120,5 +133,5 @@ type word struct {
 	test test
 }
 
-func (n *word) match(m *matcher, r *table.Row) bool { return n.test(m, r) }
+func (n *word) match(m *matcher, r *table.Row) bool { return m.either(n.test, r) }
 func (n *word) write(b *strings.Builder)            { n.item.write(b) }

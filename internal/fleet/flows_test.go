@@ -63,6 +63,50 @@ func TestFlowsAnswer(t *testing.T) {
 	NewRoll().Snapshot(a, noonOfFlows, 1e15, "").Release()
 }
 
+// Both ends of a connection that two agents recorded are one row, and each host's rows are
+// its sum.
+func TestFlowsJoined(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		f, _ := flowsAt(t, 200,
+			`{"host":"a","heard":1795694399}`+"\n"+`{"host":"b","heard":1795694399}`,
+			`{"host":"a","rx":200,"tx":5000,"ms":10000}`+"\n"+`{"host":"b","rx":5000,"tx":300,"ms":10000}`,
+			`{"host":"a","conn":"1","proto":"tcp","state":"established","dir":"out","la":"10.0.0.1","lport":40000,"ra":"10.0.0.2","rport":443,"comm":"curl","rx":100,"tx":4000,"ms":10000}`+"\n"+
+				`{"host":"b","conn":"1","proto":"tcp","state":"established","dir":"in","la":"10.0.0.2","lport":443,"ra":"10.0.0.1","rport":40000,"comm":"nginx","rx":4000,"tx":100,"ms":10000}`)
+		a, err := f.Ask(context.Background(), noonOfFlows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roll := NewRoll()
+		if ends {
+			roll.Apart()
+		}
+		s := roll.Snapshot(a, noonOfFlows, 1e15, "")
+		if want := map[bool]int{false: 3, true: 4}[ends]; s.Len() != want { // and what is left of each host
+			t.Errorf("%d rows, want %d", s.Len(), want)
+		}
+		both := 0
+		for r := range s.Rows() {
+			if o := s.Other(r); o != nil {
+				both++
+				if r.Owner.Comm.String() != "curl" || o.Owner.Comm.String() != "nginx" || s.HostOf(o) != "b" {
+					t.Errorf("%+v and %+v", r, o)
+				}
+			}
+		}
+		if (both == 1) == ends {
+			t.Errorf("%d rows have both ends", both)
+		}
+		sent := map[string]uint64{}
+		for r := range s.Ends() {
+			sent[s.HostOf(r)] += r.TxBytes
+		}
+		if sent["a"] != 5000 || sent["b"] != 300 {
+			t.Errorf("sent %v", sent)
+		}
+		s.Release()
+	}
+}
+
 // An engine that fails, or breaks off, is a trouble and no zeros.
 func TestFlowsTrouble(t *testing.T) {
 	for _, c := range []struct {

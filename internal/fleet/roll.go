@@ -8,6 +8,7 @@ import "tcptop/internal/table"
 type Roll struct {
 	places *[]string // hosts by number, from 0; "" is nobody's
 	past   bool
+	apart  bool
 	joint  *table.Joint
 	named  []string // places as joint has them
 }
@@ -18,7 +19,17 @@ func NewRoll() *Roll { return &Roll{places: new([]string), joint: table.NewJoint
 // Past is for answers about other times: it has the same numbers. Like r it is for one
 // goroutine at a time, and never for another one than r.
 func (r *Roll) Past() *Roll {
-	return &Roll{places: r.places, past: true, joint: table.NewJoint(nil, 0)}
+	past := &Roll{places: r.places, past: true, joint: table.NewJoint(nil, 0)}
+	if r.apart {
+		past.Apart()
+	}
+	return past
+}
+
+// Apart leaves both ends of a connection rows of their own.
+func (r *Roll) Apart() {
+	r.apart = true
+	r.joint.Apart()
 }
 
 // number gives each of hosts its number. Whoever r has and an answer has not loses it.

@@ -37,8 +37,9 @@ func defaultCells(list *column.List, cfg Config) []cell {
 		field("rx_rate"), field("tx_rate"), field("rx_bytes"), field("tx_bytes"), field("rtt_us"), field("retrans_packets"),
 	}
 	if cfg.Hosts {
-		host := field("host")
-		host.grow = true
+		host, other := field("host"), field("peer_host")
+		host.grow, other.grow = true, true
+		cells = slices.Insert(cells, 7, other, field("peer_comm"))
 		cells = slices.Insert(cells, 0, host)
 	}
 	return cells

@@ -38,7 +38,7 @@ type Config struct {
 	Style  column.Style     // text only
 	Local  *time.Location   // text only: the zone of the times; nil is UTC
 	Events bool             // text only: the rows are events, without Fields they say which and why
-	Hosts  bool             // text only: the rows are of several hosts, without Fields they say which
+	Hosts  bool             // the rows are of several hosts: without Fields they say which, and who is at the other end
 	Append bool             // CSV only: what is written to has its header already
 	// Changes has JSON lines tell of changes alone: rows with news, the ids of those that have gone,
 	// and a line that ends the tick.
@@ -54,21 +54,24 @@ func New(w io.Writer, list *column.List, cfg Config) (Writer, error) {
 	case Text:
 		return newText(w, list, cfg), nil
 	case CSV:
-		return newCSV(w, allIfNone(list, cfg.Fields), cfg.Append), nil
+		return newCSV(w, allIfNone(list, &cfg), cfg.Append), nil
 	case JSONL:
 		if cfg.Changes {
-			return newChanges(w, allIfNone(list, cfg.Fields), cfg), nil
+			return newChanges(w, allIfNone(list, &cfg), cfg), nil
 		}
-		return newJSONL(w, allIfNone(list, cfg.Fields)), nil
+		return newJSONL(w, allIfNone(list, &cfg)), nil
 	}
 	return nil, fmt.Errorf("unknown output format %q", cfg.Format)
 }
 
-func allIfNone(list *column.List, picked []*column.Column) []*column.Column {
-	if picked != nil {
-		return picked
+func allIfNone(list *column.List, cfg *Config) []*column.Column {
+	if cfg.Fields != nil {
+		return cfg.Fields
 	}
-	all := list.All()
+	all := list.Own()
+	if cfg.Hosts {
+		all = list.All()
+	}
 	cols := make([]*column.Column, len(all))
 	for i := range all {
 		cols[i] = &all[i]

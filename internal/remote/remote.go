@@ -17,6 +17,7 @@ type Config struct {
 	Interval time.Duration
 	Args     []string // for the tcptop there, besides what says how it prints
 	Sudo     bool     // run it as root there, by sudo -n
+	Ends     bool     // both ends of a connection between two of the hosts stay rows of their own
 	Copy     []byte   // the program to copy there; nil is what the host has
 	Arch     string   // that it is for, as Go calls it
 	// Wait is for how long the first snapshot waits for a tick of every host that has not failed.
@@ -50,6 +51,9 @@ func New(cfg *Config) *Hosts {
 		h.hosts = append(h.hosts, &host{cfg: cfg, target: t, ticks: make(chan *tick, queued)})
 	}
 	h.joint = table.NewJoint(names, maxRows)
+	if cfg.Ends {
+		h.joint.Apart()
+	}
 	return h
 }
 

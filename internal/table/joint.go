@@ -25,6 +25,7 @@ type Told struct {
 // they are told. Like a Table it is for one goroutine.
 type Joint struct {
 	t       *Table
+	ends    ends
 	hosts   []Host
 	members []*member
 	bound   int   // rows of a host
@@ -52,7 +53,7 @@ func NewJoint(names []string, maxRows int) *Joint {
 	if maxRows <= 0 {
 		maxRows = 1 << 16
 	}
-	j := &Joint{t: New(Config{}), bound: maxRows}
+	j := &Joint{t: New(Config{}), ends: newEnds(), bound: maxRows}
 	for i, name := range names {
 		j.Name(i, name)
 	}
@@ -137,6 +138,7 @@ func (j *Joint) put(m *member, r *Row) bool {
 	}
 	*s.seen() = m.turn
 	j.touch(m, s)
+	j.relink(s, &was)
 	return true
 }
 
@@ -159,6 +161,7 @@ func (j *Joint) place(m *member, id conn.ID) (int32, bool) {
 		n := int32(len(t.pages))
 		t.pages = append(t.pages, nil)
 		m.pages = append(m.pages, n)
+		j.ends.grow(len(t.pages) * pageRows)
 		for i := int32(pageRows) - 1; i >= 0; i-- {
 			m.vacant = append(m.vacant, n*pageRows+i)
 		}
@@ -174,6 +177,7 @@ func (j *Joint) place(m *member, id conn.ID) (int32, bool) {
 }
 
 func (j *Joint) drop(m *member, s slot) {
+	j.leave(s)
 	j.t.drop(s)
 	j.t.vacant = j.t.vacant[:0] // the position stays the member's
 	m.vacant = append(m.vacant, s.pos)
@@ -258,7 +262,8 @@ func (j *Joint) each(pages []int32, f func(slot)) {
 	}
 }
 
-// Snapshot returns all rows as they were told, at the time at and mono of who joins.
+// Snapshot returns all rows as they were told, at the time at and mono of who joins. Both
+// ends of a connection between two of the hosts are one row (Snapshot.Other).
 func (j *Joint) Snapshot(at time.Time, mono int64) *Snapshot {
 	var loss conn.Loss
 	for i, m := range j.members {
@@ -271,6 +276,8 @@ func (j *Joint) Snapshot(at time.Time, mono int64) *Snapshot {
 		s.Elapsed = time.Duration(max(mono-j.before, 0))
 	}
 	j.before, j.loss = mono, loss
+	j.pair(mono)
+	s.others, j.ends.lent = j.ends.mates, true
 	s.len = j.t.shown
 	j.t.pool.publish(s, j.t.pages)
 	j.t.tick.held = j.t.pool.held()

@@ -129,7 +129,7 @@ func (r *recycler) release(s *Snapshot) {
 			r.lists = append(r.lists, list[:0])
 		}
 	}
-	s.pages, s.retired, s.events, s.len = nil, nil, nil, 0
+	s.pages, s.retired, s.events, s.others, s.len = nil, nil, nil, nil, 0
 	if r.newest == s {
 		r.newest = nil
 	}

@@ -31,6 +31,8 @@ type Snapshot struct {
 	events   []event // in order of time
 	len      int
 	pages    []*page
+	others   []int32          // by position: that of the other end from 1; nil where there is one host
+	kept     map[conn.ID]*Row // where there are no rows: other ends (Keep)
 	seq      uint64
 	pool     *recycler
 	retired  []*page // pages that the table replaced while this was the newest snapshot
@@ -59,8 +61,9 @@ func (s *Snapshot) Rows() iter.Seq[*Row] {
 
 // Page is some neighbouring rows of a snapshot.
 type Page struct {
-	of *recycler
-	p  *page
+	of   *recycler
+	p    *page
+	both bool // the rows of several hosts: some have no row of their own (Ends)
 }
 
 // Version tells what is in a page: where two snapshots have one of the same version in
@@ -76,7 +79,7 @@ type Version struct {
 func (s *Snapshot) Pages() iter.Seq2[int, Page] {
 	return func(yield func(int, Page) bool) {
 		for n, p := range s.pages {
-			if p != nil && p.shown != 0 && !yield(n, Page{s.pool, p}) {
+			if at := (Page{s.pool, p, s.others != nil}); p != nil && at.ends() != 0 && !yield(n, at) {
 				return
 			}
 		}

@@ -42,7 +42,15 @@ func (m *Model) query(v *view, h int) {
 
 // match is which rows the view and the filters let through.
 func (m *Model) match(s *table.Snapshot) func(*table.Row) bool {
-	filtered := m.bar.filter.Match(s)
+	return m.predicate(s, m.bar.filter.Match(s))
+}
+
+// matchEnd is match where a row is one end alone.
+func (m *Model) matchEnd(s *table.Snapshot) func(*table.Row) bool {
+	return m.predicate(s, m.bar.filter.MatchEnd(s))
+}
+
+func (m *Model) predicate(s *table.Snapshot, filtered func(*table.Row) bool) func(*table.Row) bool {
 	flags := func(*table.Row) bool { return true }
 	if m.cfg.Match != nil {
 		flags = m.cfg.Match(s)

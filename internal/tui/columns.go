@@ -37,6 +37,7 @@ func newColumnSet(list *column.List) *columnSet {
 	for i := range list.All() {
 		s.add(fieldColumn(&list.All()[i]))
 	}
+	s.bothCells()
 	return s
 }
 
@@ -204,6 +205,9 @@ func processCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
 	o := &it.row.Owner
 	if o.PID == 0 && !o.Kernel && o.Comm == (conn.Name{}) {
 		return append(dst, missing...), dim
+	}
+	if other := it.other(); other != nil {
+		return bothProcesses(dst, e, it.row, other, w), plain
 	}
 	from := len(dst)
 	dst = e.appendComm(dst, &o.Comm)

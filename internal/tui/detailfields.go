@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tcptop/internal/column"
+	"tcptop/internal/table"
 )
 
 // shorten cuts a sentence to w cells: what stands in brackets goes first.
@@ -29,8 +30,8 @@ func shorten(s string, w int, ascii bool) string {
 func (d *details) addFields(m *Model, width int) {
 	group := ""
 	var unknown []string
-	for i := range m.cfg.List.All() {
-		c := &m.cfg.List.All()[i]
+	for i := range m.cfg.List.Own() { // what the other end's are addEnds has
+		c := &m.cfg.List.Own()[i]
 		if c.Group == "frame" {
 			continue
 		}
@@ -119,14 +120,18 @@ func (d *details) addWrapped(name, value string, st style, w int) {
 
 // value is a field as text; ok is false where it has none.
 func (d *details) value(m *Model, c *column.Column) (text string, ok bool) {
+	return valueOf(m, c, d.at, d.row)
+}
+
+func valueOf(m *Model, c *column.Column, at *table.Snapshot, r *table.Row) (text string, ok bool) {
 	var b []byte
 	if c.Num != nil && c.Kind != column.Time {
 		var n int64
-		if n, ok = c.Num(d.at, d.row); ok {
+		if n, ok = c.Num(at, r); ok {
 			b = m.env.units.Append(nil, c.Kind, n)
 		}
 	} else {
-		b, ok = c.Append(nil, d.at, d.row)
+		b, ok = c.Append(nil, at, r)
 	}
 	if !ok {
 		return "", false

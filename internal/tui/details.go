@@ -47,6 +47,7 @@ type holdersMsg struct {
 func (m *Model) openDetails(it *item) tea.Cmd {
 	d := &details{id: it.row.ID, row: copyOf(it.row), at: headOfTick(it.at), past: it.seq != 0 || it.closed,
 		history: newHistory(trafficTicks), squeezed: newRing(trafficTicks)}
+	d.at.Keep(it.at, it.row)
 	d.title = "Details"
 	d.refresh(m)
 	m.pane = d
@@ -97,12 +98,13 @@ func (d *details) refresh(m *Model) {
 	}
 	d.others, d.more = d.others[:0], 0
 	found := false
-	for r := range m.shown.Rows() {
+	for r := range m.shown.Ends() {
 		switch o := &r.Owner; {
 		case r.ID == d.id:
 			found = true
 			if !d.past {
 				d.row, d.at = copyOf(r), headOfTick(m.shown)
+				d.at.Keep(m.shown, r)
 				d.describe()
 			}
 		case o.PID == 0 || o.PID != d.row.Owner.PID || o.Start != d.row.Owner.Start || r.ID.Host != d.id.Host:
@@ -149,6 +151,7 @@ func (d *details) draw(m *Model, p *pen, h int) {
 	if h >= 12 && d.history.rx.len() > 0 {
 		d.drawGraphs(m, p)
 	}
+	d.addEnds(m, p.width)
 	d.addFields(m, p.width)
 	d.addOthers(m)
 	d.height = max(h-(p.y-top), 0)

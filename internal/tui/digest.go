@@ -80,14 +80,18 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 // look digests the rows of a page.
 func (o *observer) look(n *digest, s *table.Snapshot, p table.Page) still {
 	before, moments, seq := n.count, len(n.moments), o.seq
-	for r := range p.Rows() {
-		n.count.add(r)
+	for r, shown := range p.Ends() {
 		if r.Moved || s.FirstOf(r) && r.RetransPackets > 0 {
 			n.moments = append(n.moments, moment{r.Pos, mark(r.ID), float32(r.RxRate), float32(r.TxRate), r.RTT, r.RetransPackets})
 		}
+		if !shown {
+			continue
+		}
+		n.count.add(r)
 		if r.Event != conn.EventSample {
 			o.seq++
 			n.happened(event{Row: *r, at: n.at, seq: o.seq})
+			n.at.Keep(s, r)
 		}
 	}
 	if n.rxRate != before.rxRate || n.txRate != before.txRate || n.alarm.n != before.alarm.n || len(n.moments) != moments || o.seq != seq {

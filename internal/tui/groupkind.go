@@ -19,6 +19,7 @@ var noValue = groupKey{math.MaxUint64, math.MaxUint64}
 // groupKind is one thing that rows can be grouped by. Either key or text is set.
 type groupKind struct {
 	name  string
+	each  bool   // each end of a connection has a value of its own
 	field string // that the groups are ordered by where they are by name
 	key   func(r *table.Row) (key groupKey, ok bool)
 	text  func(p *conn.Place) string
@@ -29,14 +30,14 @@ type groupKind struct {
 // groupKinds are in the order of the key that cycles through them.
 func groupKinds() []groupKind {
 	return []groupKind{
-		{name: "process", field: "comm", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendProcess(dst, r) },
+		{name: "process", each: true, field: "comm", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendProcess(dst, r) },
 			key: func(r *table.Row) (groupKey, bool) {
 				if r.Owner.PID == 0 && !r.Owner.Kernel {
 					return bytesKey(r.Owner.Comm), r.Owner.Comm != conn.Name{}
 				}
 				return groupKey{uint64(r.Owner.PID) | uint64(r.ID.Host)<<32, uint64(r.Owner.Start)}, true
 			}},
-		{name: "user", field: "user", label: userLabel,
+		{name: "user", each: true, field: "user", label: userLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},
 		{name: "remote", field: "raddr", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendRemote(dst, r) },
 			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.Raddr), r.Has&conn.HasRaddr != 0 }},
@@ -47,15 +48,15 @@ func groupKinds() []groupKind {
 		{name: "state", field: "state", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.State.String()...) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.State)}, r.State != 0 }},
 		textKind("unit", func(p *conn.Place) string { return p.Unit }),
-		{name: "container", field: "container", text: containerOf, label: containerLabel},
-		{name: "pod", field: "pod", text: func(p *conn.Place) string { return p.Pod }, scope: func(p *conn.Place) string { return p.Namespace }, label: podLabel},
-		{name: "netns", field: "netns", label: netnsLabel,
+		{name: "container", each: true, field: "container", text: containerOf, label: containerLabel},
+		{name: "pod", each: true, field: "pod", text: func(p *conn.Place) string { return p.Pod }, scope: func(p *conn.Place) string { return p.Namespace }, label: podLabel},
+		{name: "netns", each: true, field: "netns", label: netnsLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{uint64(r.ID.Host), uint64(r.NetNS)}, r.NetNS != 0 }},
 		{name: "cc", field: "cc", label: func(dst []byte, e *env, r *table.Row) []byte { return appendSafe(dst, r.CC.Bytes(), e.ascii) },
 			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.CC), r.Has&conn.HasSettings != 0 }},
 		{name: "proto", field: "proto", label: func(dst []byte, _ *env, r *table.Row) []byte { return append(dst, r.Proto.String()...) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Proto)}, true }},
-		{name: "host", field: "host", label: hostLabel,
+		{name: "host", each: true, field: "host", label: hostLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.ID.Host)}, true }},
 	}
 }
@@ -124,7 +125,7 @@ func netnsLabel(dst []byte, e *env, r *table.Row) []byte {
 }
 
 func textKind(name string, text func(p *conn.Place) string) groupKind {
-	return groupKind{name: name, field: name, text: text, label: func(dst []byte, e *env, r *table.Row) []byte {
+	return groupKind{name: name, each: true, field: name, text: text, label: func(dst []byte, e *env, r *table.Row) []byte {
 		return appendSafe(dst, []byte(text(r.Place)), e.ascii)
 	}}
 }

@@ -108,7 +108,7 @@ func (t *textPane) addSigns() {
 	for _, s := range [][2]string{
 		{"+ - !", "the row opened, closed or failed in this tick"},
 		{"* x", "the row is pinned; the row is closed and kept"},
-		{"~", "the row's host is slow: this is what it told last"},
+		{"~", "a host of the row is slow: this is what it told last"},
 		{"-", "not measured or not known, which is not zero"},
 		{"rates", "faint: below 1 kB/s; bold: above 1 MB/s; bold and underlined: above 100 MB/s"},
 		{"groups", "counters, rates and queues are summed, times are the longest, ages the oldest"},

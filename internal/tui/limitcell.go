@@ -9,11 +9,11 @@ import (
 // limitCell writes what holds a row back and for how much of the tick, as fully as
 // there is room for.
 func limitCell(dst []byte, e *env, it *item, w int) ([]byte, style) {
-	l := it.row.Limit
+	l, percent := it.limitOf()
 	if it.at.FirstOf(it.row) || l == 0 {
 		return append(dst, missing...), dim
 	}
-	share := " " + strconv.Itoa(int(it.row.Share)) + "%"
+	share := " " + strconv.Itoa(int(percent)) + "%"
 	if l == conn.LimitIdle && it.group == nil {
 		share = "" // nobody asks for how long
 	}

@@ -43,8 +43,10 @@ type Model struct {
 	pane    pane // over the table; nil is none
 	note    note
 	pins    []conn.ID
-	keep    bool // closed rows stay
-	paused  bool
+	// bothHosts is how wide the names of the hosts at both ends of a connection were.
+	bothHosts int
+	keep      bool // closed rows stay
+	paused    bool
 
 	pen     pen
 	content string

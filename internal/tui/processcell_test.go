@@ -19,7 +19,7 @@ func TestProcessCell(t *testing.T) {
 		{conn.Owner{Kernel: true, Comm: conn.MakeName("kernel")}, "kernel"},
 		{conn.Owner{}, "-"},
 	} {
-		got, _ := processCell(nil, &env{}, &item{row: &table.Row{Conn: conn.Conn{Owner: c.owner}}}, 20)
+		got, _ := processCell(nil, &env{}, &item{at: new(table.Snapshot), row: &table.Row{Conn: conn.Conn{Owner: c.owner}}}, 20)
 		if string(got) != c.want {
 			t.Errorf("%+v: %q, want %q", c.owner, got, c.want)
 		}

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"tcptop/internal/conn"
-	"tcptop/internal/table"
 )
 
 // drawTable writes the headings and the visible rows.
@@ -28,7 +27,7 @@ func (m *Model) drawTable(p *pen, h int) {
 }
 
 // fitHosts makes the column of hosts as wide as their names need, so that short ones leave
-// room to others.
+// room to others. Once a line needed both it stays that wide, whatever scrolls by.
 func (m *Model) fitHosts() {
 	if m.shown == nil || len(m.shown.Hosts) == 0 {
 		return
@@ -38,6 +37,13 @@ func (m *Model) fitHosts() {
 	for i := range m.shown.Hosts {
 		w = max(w, min(len(m.shown.Hosts[i].Name), 24))
 	}
+	for i := range m.view().window {
+		it := &m.view().window[i]
+		if o := it.other(); o != nil {
+			m.bothHosts = max(m.bothHosts, min(len(it.at.HostOf(it.row))+1+len(it.at.HostOf(o)), 32))
+		}
+	}
+	w = max(w, m.bothHosts)
 	c.width = [3]int{min(w, 12), w, w}
 }
 
@@ -81,6 +87,9 @@ func (m *Model) columnsOf(v *view) []*screenColumn {
 
 // redundant reports whether a wide screen already says what n does.
 func (m *Model) redundant(v *view, n string) bool {
+	if c := m.cols.of[n].field; c != nil && c.Group == "peer" {
+		return m.shown == nil || len(m.shown.Hosts) == 0
+	}
 	switch n {
 	case "laddr", "lport", "raddr", "rport", "comm", "pid", "schema", "host", "ts", "event":
 		return m.current != events || n != "ts" && n != "event"
@@ -179,7 +188,7 @@ func rowMark(it *item, ascii bool) (string, style) {
 		return "!" + pin, failure
 	case it.row.Event == conn.EventOpen:
 		return "+" + pin, opened
-	case it.at.StateOf(it.row) == table.HostSlow:
+	case it.slow():
 		return "~" + pin, dim
 	}
 	return pin + " ", plain

@@ -1,6 +1,10 @@
 package tui
 
-import "tcptop/internal/table"
+import (
+	"iter"
+
+	"tcptop/internal/table"
+)
 
 // queryGroups fills the window with groups and the rows of those unfolded.
 func (m *Model) queryGroups(v *view, lo, hi int) {
@@ -51,13 +55,11 @@ func (m *Model) layTree(v *view, groups []candidate, line, hi int) {
 // collect finds the group of each row, and what orders the groups where the rows'
 // values tell.
 func (m *Model) collect(v *view) {
-	g, match, by := v.grouping, m.match(m.shown), m.order(v).Column
+	g, by := v.grouping, m.order(v).Column
 	join := joinedBy(by.Name)
 	g.clear()
-	for r := range m.shown.Rows() {
-		if !match(r) {
-			continue
-		}
+	v.rows = 0
+	for r := range m.groupRows(v) {
 		of := g.add(r)
 		if r.ID == v.cursor.id && v.unfolded[of.key] {
 			v.alive = r
@@ -72,9 +74,36 @@ func (m *Model) collect(v *view) {
 			of.value, of.known = n, true
 		}
 	}
-	v.rows = len(g.rows)
 	if g.by.name == "host" {
 		g.addUnheard(m.shown.Hosts)
+	}
+}
+
+// groupRows yields the rows that match, and counts the connections among them. Where each
+// end belongs to a group of its own the ends are rows, but that no group has both of a
+// connection.
+func (m *Model) groupRows(v *view) iter.Seq[*table.Row] {
+	match, g, s := m.match(m.shown), v.grouping, m.shown
+	if g.by.each {
+		match = m.matchEnd(s)
+	}
+	return func(yield func(*table.Row) bool) {
+		for r, shown := range s.Ends() {
+			if !shown && !g.by.each || !match(r) {
+				continue
+			}
+			first := s.Other(r)
+			again := !shown && (first == nil || match(first)) // the connection is counted, in this tick or before
+			if again && first != nil && g.keyOf(first) == g.keyOf(r) {
+				continue
+			}
+			if !again {
+				v.rows++
+			}
+			if !yield(r) {
+				return
+			}
+		}
 	}
 }
 

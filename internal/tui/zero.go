@@ -30,7 +30,7 @@ func countsOf(r *table.Row) counts {
 // zero remembers the counters of every row of s.
 func zero(s *table.Snapshot) *zeroed {
 	z := &zeroed{at: s.Time.Format("15:04:05"), counts: make(map[conn.ID]counts, min(s.Len(), maxZeroed))}
-	for r := range s.Rows() {
+	for r := range s.Ends() {
 		if len(z.counts) == maxZeroed {
 			break
 		}
