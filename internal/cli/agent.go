@@ -53,6 +53,9 @@ Records of the connections that move most are for --flows (ClickHouse, OTLP). No
 			if err != nil {
 				return err
 			}
+			if err := p.onlyNetNS(env, &o.selection); err != nil {
+				return err
+			}
 			p.measure.Calm = true
 			if a.flows.url == "" { // no names of addresses are told, so none are looked for
 				p.numeric, p.measure.DNS = true, false
@@ -66,6 +69,7 @@ Records of the connections that move most are for --flows (ClickHouse, OTLP). No
 	f.AddFlagSet(a.flags())
 	f.BoolVarP(&o.selection.tcp, "tcp", "t", false, "only TCP")
 	f.BoolVarP(&o.selection.udp, "udp", "u", false, "only UDP")
+	f.StringVar(&o.selection.netns, "netns", "", "only network namespace `ns`, an inode or a name: for a host that is one")
 	f.AddFlagSet(o.collectorFlags())
 	return cmd
 }

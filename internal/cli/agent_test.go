@@ -95,6 +95,16 @@ func TestAgent(t *testing.T) {
 	}
 }
 
+// A host may be a network namespace.
+func TestAgentNetNS(t *testing.T) {
+	for _, netns := range []string{"blue", "4026532000"} {
+		a := startAgent(t, "quiet", "--netns", netns)
+		a.until(t, `tcptop_host_connections{network_connection_state="established",network_transport="tcp"} 1`)
+		a.until(t, `tcptop_host_connections{network_connection_state="listen",network_transport="tcp"} 0`)
+		a.stop(t)
+	}
+}
+
 // A group counts for itself once it has been read.
 func TestAgentGroups(t *testing.T) {
 	a := startAgent(t, "busy", "--redact", "comm")

@@ -57,7 +57,11 @@ func (p *plan) agent(ctx context.Context, a *agentOptions) (err error) {
 	}
 	fmt.Fprint(p.env.Stderr, notice)
 	s.start(ctx, cancel)
-	err = p.fold(ctx, collector.Samples, group.New(groups), s)
+	source := conn.Source(collector.Samples)
+	if p.netns != 0 {
+		source = within(source, p.netns)
+	}
+	err = p.fold(ctx, source, group.New(groups), s)
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}

@@ -47,6 +47,7 @@ type plan struct {
 	reads   []string // files that are read again
 	reaches []uint16 // ports of other hosts that are connected to
 	serves  bool     // what listens is answered
+	netns   uint32   // whose connections an agent tells alone; 0 is all
 
 	engine *engineFeed // that is asked about other hosts; nil is this host
 
