@@ -14,7 +14,7 @@ BENCH     ?= .
 COUNT     ?= 1
 FUZZTIME  ?= 10s
 
-.PHONY: help build run test test-kernel test-vm test-fleet generate verify fmt lint vuln bench bench-host fuzz recipes screenshot dist clean
+.PHONY: help build run demo test test-kernel test-vm test-fleet generate verify fmt lint vuln bench bench-host fuzz recipes screenshot dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ build: ## bin/tcptop, one static file
 
 run: build ## build it and run it on this host, as root or through sudo; ARGS='-n 5 rport=443'
 	@$(SUDO) bin/tcptop $(ARGS)
+
+demo: ## four hosts that talk, an agent on each, a Prometheus, and tcptop fleet over it: on this machine alone, as root or through sudo, until you quit
+	@$(MAKE) -s build >&2
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./test/load ./test/demo
+	@prometheus=$$(.ci/prometheus) && exec $(SUDO) bin/demo -prometheus "$$prometheus" $(if $(TRAFFIC),-traffic $(TRAFFIC)) -- $(ARGS)
 
 test: ## all tests that this machine can run: as root the kernel tests too; the last line says what was left out
 	@go run .ci/test.go $(TESTFLAGS)

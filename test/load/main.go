@@ -4,7 +4,7 @@
 // or UDP flow, and {"ready":true} where it holds its sockets open until a line
 // or the end of its standard input. Nothing leaves the network namespace that
 // it runs in, every wait has a deadline, and it ends with an error where the
-// truth would not be exact.
+// truth would not be exact. Only serve and ask meet across namespaces.
 package main
 
 import (
@@ -32,6 +32,8 @@ func commands() []command {
 		{"pause", pauseMain},
 		{"actor", actorMain},
 		{"crowd", crowdMain},
+		{"serve", serveMain},
+		{"ask", askMain},
 		{"bench-bulk", benchBulkMain},
 		{"bench-rr", benchRRMain},
 		{"bench-churn", benchChurnMain},
