@@ -19,14 +19,16 @@ func fleetCommand(env *Env, list *column.List) *cobra.Command {
 		Short: "Show several hosts over ssh, or many as an engine knows them",
 		Long: `Shows on the same screen, or with -b as lines, the groups of connections that move
 most on all hosts whose agents (tcptop agent) an engine asks or is sent to. URL is
-prom+https://HOST[:PORT], or prom+http://: anything that answers PromQL.
+prom+https://HOST[:PORT], or prom+http://: anything that answers PromQL. With
+clickhouse+https://HOST it is the connections that agents recorded (--flows); with both
+view 1 has connections, and the others groups, or sums over all hosts.
 
 Without --from it runs tcptop on each HOST over your own ssh and shows all their
 connections; HOST is what ssh takes: a name, user@name or ssh://user@name:port.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given := cmd.Flags()
-			if from.url != "" || env.variable("TCPTOP_FROM") != "" {
+			if len(from.urls) > 0 || env.variable("TCPTOP_FROM") != "" {
 				return o.runEngine(env, list, cmd, from, args)
 			}
 			hosts, filter, err := fleetWords(args, cmd.ArgsLenAtDash())

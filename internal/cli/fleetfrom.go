@@ -1,22 +1,18 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"tcptop/internal/column"
 	"tcptop/internal/fleet"
@@ -28,8 +24,8 @@ import (
 
 // fromOptions say which engine is asked.
 type fromOptions struct {
-	url       string
-	headers   string
+	urls      []string
+	headers   []string
 	ca        string
 	hostLabel string
 	groups    positive
@@ -37,8 +33,8 @@ type fromOptions struct {
 
 func (o *fromOptions) flags() *pflag.FlagSet {
 	f := newFlagSet()
-	f.StringVar(&o.url, "from", "", "ask the engine at `url`: prom+https://HOST[:PORT], prom+http:// or, for connections, clickhouse+https://HOST; also TCPTOP_FROM")
-	f.StringVar(&o.headers, "from-headers", "", "send along the headers in `file`, a line for each: Authorization: Bearer ...")
+	f.StringArrayVar(&o.urls, "from", nil, "ask the engine at `url`: prom+https://HOST[:PORT], prom+http:// or, for connections, clickhouse+https://HOST; one of each may be given; also TCPTOP_FROM")
+	f.StringArrayVar(&o.headers, "from-headers", nil, "send along the headers in `file`, a line for each: Authorization: Bearer ...; with two engines the first file is the first one's")
 	f.StringVar(&o.ca, "from-ca", "", "trust the authorities in `file` (PEM) instead of the system's")
 	f.StringVar(&o.hostLabel, "host-label", o.hostLabel, "the `label` that tells hosts apart")
 	f.Var(&o.groups, "groups", "look for the `n` groups that move most (default 200)")
@@ -46,7 +42,7 @@ func (o *fromOptions) flags() *pflag.FlagSet {
 }
 
 // fleetFields are those of text: what an engine has of a group.
-const fleetFields = "host,proto,dir,comm,unit,container,namespace,pod,rname,lport,rport,rx_rate,tx_rate,rx_bytes,tx_bytes"
+const fleetFields = "host,proto,dir,comm,workload,rname,raddr,lport,rport,rx_rate,tx_rate,rx_bytes,tx_bytes"
 
 // runEngine shows what an engine knows, on the screen or as lines.
 func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, from *fromOptions, args []string) error {
@@ -57,10 +53,13 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 	if err != nil {
 		return err
 	}
-	from.url, p.output.Hosts = cmp.Or(from.url, env.variable("TCPTOP_FROM")), true
+	p.output.Hosts = true
+	if len(from.urls) == 0 {
+		from.urls = strings.Fields(env.variable("TCPTOP_FROM"))
+	}
 	if p.output.Fields == nil && p.output.Format == output.Text {
 		fields := fleetFields
-		if strings.HasPrefix(from.url, "clickhouse+") {
+		if slices.ContainsFunc(from.urls, ofConnections) {
 			fields += ",peer_host,peer_comm"
 		}
 		if p.output.Fields, err = list.Pick(fields); err != nil {
@@ -77,7 +76,7 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 		return err
 	}
 	if o.remote.ends {
-		p.engine.roll.Apart()
+		p.engine.apart()
 	}
 	if err := p.confine(n); err != nil {
 		return err
@@ -88,52 +87,82 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 	return p.streamEngine(cmd.Context())
 }
 
-// open makes the engine, and says what asking it needs.
+// open makes the engines, and says what asking them needs.
 func (o *fromOptions) open(every time.Duration, n *needs) (*engineFeed, error) {
-	if o.url == "" {
-		return nil, usagef("such as --from prom+https://prometheus:9090", "fleet has nobody to ask: no --from is given")
+	e := &engineFeed{every: every, turned: make(chan struct{}, 1)}
+	if len(o.headers) > len(o.urls) || len(o.urls) > 1 && len(o.headers) == 1 {
+		return nil, usagef("an empty file sends nothing", "--from-headers is given %d times for %d engines", len(o.headers), len(o.urls))
 	}
-	if strings.HasPrefix(o.url, "clickhouse+") {
-		return o.openFlows(every, n)
+	for i, url := range o.urls {
+		headers := ""
+		if len(o.headers) > 0 {
+			headers = o.headers[i]
+		}
+		open, taken := o.openGroups, e.groups != nil
+		if ofConnections(url) {
+			open, taken = o.openFlows, e.conns != nil
+		}
+		if taken {
+			return nil, usagef("one of prom+https:// and one of clickhouse+https:// may be given", "--from %s: there is another engine for the same", url)
+		}
+		if err := open(e, url, headers, n); err != nil {
+			return nil, err
+		}
 	}
-	u, port, err := fromURL(o.url, o.headers != "")
+	e.at = e.of("")
+	return e, nil
+}
+
+// ofConnections reports whether what answers at url knows connections.
+func ofConnections(url string) bool { return strings.HasPrefix(url, "clickhouse+") }
+
+// openGroups asks what answers PromQL for groups of connections.
+func (o *fromOptions) openGroups(e *engineFeed, text, headers string, n *needs) error {
+	u, port, err := fromURL(text, headers != "")
 	if err != nil {
-		return nil, usagef("", "--from %s: %v", o.url, err)
+		return usagef("", "--from %s: %v", text, err)
 	}
-	cfg := fleet.Config{URL: u, HostLabel: o.hostLabel, Top: int(o.groups), Timeout: max(every, 10*time.Second)}
-	if cfg.Headers, err = readHeaders(o.headers); err != nil {
-		return nil, usagef("", "--from-headers: %v", err)
+	cfg := fleet.Config{URL: u, HostLabel: o.hostLabel, Top: int(o.groups), Timeout: max(e.every, 10*time.Second)}
+	if cfg.Headers, cfg.Transport, err = o.reach(headers); err != nil {
+		return err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	if transport.TLSClientConfig, err = trusting(o.ca); err != nil {
-		return nil, usagef("", "--from-ca: %v", err)
-	}
-	cfg.Transport = transport
 	engine, err := fleet.New(cfg)
 	if err != nil {
-		return nil, usagef("", "--host-label: %v", err)
+		return usagef("", "--host-label: %v", err)
 	}
 	n.ask, n.reach = true, append(n.reach, port)
-	return &engineFeed{engine: engine, name: u.Host, hint: "--from is the address of Prometheus' HTTP API, or of what answers like it", every: every, roll: fleet.NewRoll()}, nil
+	q := question{name: u.Host, hint: "--from is the address of Prometheus' HTTP API, or of what answers like it"}
+	e.groups, e.peers, e.workloads = q.by(engine.Ask), q.by(engine.AskPeers), q.by(engine.AskWorkloads)
+	return nil
 }
 
 // openFlows asks a ClickHouse for records of connections.
-func (o *fromOptions) openFlows(every time.Duration, n *needs) (*engineFeed, error) {
-	target, err := ship.ParseTarget(o.url)
+func (o *fromOptions) openFlows(e *engineFeed, text, headers string, n *needs) error {
+	target, err := ship.ParseTarget(text)
 	if err != nil {
-		return nil, usagef("", "--from: %v", err)
+		return usagef("", "--from: %v", err)
 	}
-	cfg := fleet.FlowsConfig{URL: target.URL(), Table: target.Table(), Top: int(o.groups), Timeout: max(every, 10*time.Second)}
-	if cfg.Headers, err = readHeaders(o.headers); err != nil {
-		return nil, usagef("", "--from-headers: %v", err)
+	cfg := fleet.FlowsConfig{URL: target.URL(), Table: target.Table(), Top: int(o.groups), Timeout: max(e.every, 10*time.Second)}
+	if cfg.Headers, cfg.Transport, err = o.reach(headers); err != nil {
+		return err
+	}
+	n.ask, n.reach = true, append(n.reach, target.Port())
+	q := question{name: target.URL().Host, hint: "--from is the address of ClickHouse' HTTP interface"}
+	e.conns = q.by(fleet.NewFlows(cfg).Ask)
+	return nil
+}
+
+// reach is what an engine is told with each question, and how it is reached.
+func (o *fromOptions) reach(headers string) (map[string]string, http.RoundTripper, error) {
+	h, err := readHeaders(headers)
+	if err != nil {
+		return nil, nil, usagef("", "--from-headers: %v", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if transport.TLSClientConfig, err = trusting(o.ca); err != nil {
-		return nil, usagef("", "--from-ca: %v", err)
+		return nil, nil, usagef("", "--from-ca: %v", err)
 	}
-	cfg.Transport = transport
-	n.ask, n.reach = true, append(n.reach, target.Port())
-	return &engineFeed{engine: fleet.NewFlows(cfg), name: target.URL().Host, hint: "--from is the address of ClickHouse' HTTP interface", every: every, roll: fleet.NewRoll()}, nil
+	return h, transport, nil
 }
 
 // fromURL is where an engine answers. It is told secrets only where nobody listens.
@@ -154,122 +183,6 @@ func fromURL(text string, secrets bool) (*url.URL, uint16, error) {
 	return u, port, err
 }
 
-// engine knows what hosts move, of groups or of connections.
-type engine interface {
-	Ask(ctx context.Context, at time.Time) (*fleet.Answer, error)
-}
-
-// engineFeed asks an engine again and again.
-type engineFeed struct {
-	engine engine
-	name   string
-	hint   string // what to look at where it does not answer
-	every  time.Duration
-
-	mu   sync.Mutex    // the screen's past asks, too
-	last *fleet.Answer // the newest
-	came time.Time     // when
-	roll *fleet.Roll
-}
-
-// now is the engine's time.
-func (e *engineFeed) now() time.Time {
-	if e.last == nil {
-		return time.Now().UTC()
-	}
-	return e.last.Time.Add(time.Since(e.came))
-}
-
-// snapshot is what the engine knows now, or the last that it knew where it does not
-// answer; about is what there is to say of it.
-func (e *engineFeed) snapshot(ctx context.Context) (s *table.Snapshot, about []string, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	answer, err := e.engine.Ask(ctx, time.Time{})
-	if err == nil {
-		e.last, e.came = answer, time.Now()
-		if answer.Time.IsZero() {
-			answer.Time = e.came.UTC()
-		}
-		return e.roll.Snapshot(answer, e.now(), monotonic(), ""), aboutAnswer(answer), nil
-	}
-	if e.last == nil {
-		return nil, nil, &failure{code: exitRuntime, msg: e.name + ": " + err.Error(), hint: e.hint}
-	}
-	trouble := fmt.Sprintf("the engine does not answer: %v", err)
-	age := time.Since(e.came).Round(time.Second)
-	return e.roll.Snapshot(e.last, e.now(), monotonic(), trouble), []string{fmt.Sprintf("%s; what is shown is %v old", trouble, age)}, nil
-}
-
-// aboutAnswer is what an answer does not have.
-func aboutAnswer(a *fleet.Answer) (all []string) {
-	for _, w := range a.Warnings {
-		all = append(all, "the engine says: "+w)
-	}
-	if len(a.Hosts) == 0 {
-		all = append(all, "the engine knows of no agent")
-	}
-	if a.Exact < len(a.Groups) {
-		all = append(all, fmt.Sprintf("only the first %d groups are certainly those that move most: too many hosts move about the same", a.Exact))
-	}
-	lossy, off := 0, 0
-	var first, wrong *fleet.Host
-	for i := range a.Hosts {
-		h := &a.Hosts[i]
-		if h.Lossy {
-			lossy++
-			first = cmp.Or(first, h)
-		}
-		if h.Off != 0 {
-			off++
-			wrong = cmp.Or(wrong, h)
-		}
-	}
-	if lossy > 0 {
-		all = append(all, fmt.Sprintf("%s did not see everything in the last minutes", andMore(first.Name, lossy)))
-	}
-	if off > 0 {
-		all = append(all, fmt.Sprintf("the clock of %s is not the engine's: it is %v off", andMore(wrong.Name, off), wrong.Off.Round(time.Minute)))
-	}
-	return all
-}
-
-// andMore names one of n hosts.
-func andMore(name string, n int) string {
-	if n == 1 {
-		return name
-	}
-	return fmt.Sprintf("%s and %d more", name, n-1)
-}
-
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it is always there
-	return t.Nano()
-}
-
-// each yields a snapshot and what there is to say of it until ctx ends or f has enough.
-func (e *engineFeed) each(ctx context.Context, f func(*table.Snapshot, []string) (more bool)) error {
-	tick := time.NewTicker(e.every)
-	defer tick.Stop()
-	for {
-		s, about, err := e.snapshot(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		case !f(s, about):
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
 // feedEngine leaves what the engine knows for the screen.
 func (p *plan) feedEngine(ctx context.Context, frames *tui.Mailbox) error {
 	start, ticks := time.Now(), 0
@@ -281,49 +194,20 @@ func (p *plan) feedEngine(ctx context.Context, frames *tui.Mailbox) error {
 	})
 }
 
-// move is tui.Past's: the engine is asked about another time. Its ticks are the whole
-// intervals of the clock.
-func (e *engineFeed) move() func(time.Time, int, func(*table.Snapshot)) error {
-	at, roll := time.Time{}, e.roll.Past()
-	return func(to time.Time, ticks int, show func(*table.Snapshot)) error {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if to.IsZero() {
-			to = at
-		}
-		to = to.Truncate(e.every).Add(time.Duration(ticks) * e.every)
-		if to.After(e.now()) {
-			return io.EOF
-		}
-		answer, err := e.engine.Ask(context.Background(), to)
-		if err != nil {
-			return err
-		}
-		if len(answer.Hosts) == 0 {
-			return io.EOF
-		}
-		s := roll.Snapshot(answer, to, monotonic()-int64(e.now().Sub(to)), "")
-		s.First, s.Elapsed = !to.Equal(at.Add(e.every)), e.every
-		at = to
-		show(s)
-		return nil
-	}
-}
-
 // kept is for how long engines keep what they know unless they are told otherwise.
 const kept = 15 * 24 * time.Hour
 
 // engineConfig is the screen of other hosts: nothing on it may act on this one.
 func (p *plan) engineConfig(c *tui.Config) {
-	c.Host, c.Interval = p.engine.name, p.engine.every
+	c.Host, c.Interval, c.Views, c.Viewed = p.engine.names(), p.engine.every, p.engine.views(), p.engine.viewed
 	if c.Fields == nil {
-		c.Fields = strings.Split("host,proto,process,unit,pod,rname,rport,lport,rx_rate,tx_rate,rx_bytes,tx_bytes,graph", ",")
+		c.Fields = strings.Split("host,proto,process,workload,remote,lport,rx_rate,tx_rate,rx_bytes,tx_bytes,graph", ",")
 	}
 	c.Actions.Signal, c.Actions.Close, c.SetInterval, c.Lineage, c.Holders = nil, nil, nil, nil, nil
 	bounds := func() (first, last time.Time) { now := time.Now().UTC(); return now.Add(-kept), now }
 	c.Past = &tui.Past{Move: p.engine.move(), Bounds: bounds, Parse: p.parseTime,
 		About: func() []string {
-			return []string{"the engine at " + p.engine.name + " is asked about any time that it keeps"}
+			return []string{"the engine at " + p.engine.names() + " is asked about any time that it keeps"}
 		},
 		Begin: func() string { return "the engine does not keep more, or had no host then" }}
 }

@@ -36,7 +36,8 @@ func TestEnginePast(t *testing.T) {
 	const every = time.Minute
 	k := &knower{now: time.Now().Add(time.Hour).Truncate(every).Add(3 * time.Second)}
 	k.begin = k.now.Add(-time.Hour).Truncate(every)
-	e := &engineFeed{engine: k, every: every, roll: fleet.NewRoll()}
+	e := &engineFeed{groups: question{}.by(k.Ask), every: every, turned: make(chan struct{}, 1)}
+	e.at = e.groups
 	live, _, err := e.snapshot(t.Context())
 	if err != nil || !live.Time.Round(time.Second).Equal(k.now.UTC()) {
 		t.Fatalf("%v at %v, for the engine it is %v", err, live.Time, k.now)

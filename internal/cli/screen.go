@@ -39,7 +39,7 @@ func newLook() look {
 	return look{
 		history: history(10 * time.Minute),
 		theme:   choice{of: []string{"auto", "dark", "light", "mono"}},
-		group:   choice{of: []string{"process", "container", "pod", "unit", "user", "remote", "rport", "lport", "state", "cc", "netns", "host"}},
+		group:   choice{of: []string{"process", "container", "pod", "unit", "user", "workload", "remote", "rport", "lport", "state", "cc", "netns", "host"}},
 	}
 }
 
@@ -297,10 +297,14 @@ func (p *plan) screenEnviron() []string {
 
 // statePath is the file that remembers the view.
 func (p *plan) statePath() string {
-	if dir := p.stateDir(); dir != "" {
-		return filepath.Join(dir, "screen.json")
+	dir := p.stateDir()
+	switch {
+	case dir == "":
+		return ""
+	case p.engine != nil: // other views, of other things
+		return filepath.Join(dir, "fleet.json")
 	}
-	return ""
+	return filepath.Join(dir, "screen.json")
 }
 
 // remembers makes the directory of the view's file, which confine leaves open.

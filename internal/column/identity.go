@@ -62,19 +62,18 @@ func identityFields() []Column {
 		{Name: "raddr", Title: "RADDR", Kind: IP, Width: 15,
 			Help: "Remote address (sock.sk_daddr, sk_v6_daddr), for UDP that of the flow's datagrams; missing for listeners.",
 			Addr: func(r *table.Row) (netip.Addr, bool) {
-				if r.Has&conn.HasRaddr == 0 {
-					return netip.Addr{}, false
-				}
-				return r.Raddr.Netip(), true
+				a := r.Raddr.Netip()
+				many := r.Remote != nil && r.Remote.Source == conn.NameNetwork && a.IsUnspecified() // networks
+				return a, r.Has&conn.HasRaddr != 0 && !many
 			}},
 		{Name: "rport", Title: "RPORT", Kind: Int, Width: 5, Max: maxPort,
 			Help: "Remote port (sock.sk_dport), for UDP that of the flow's datagrams; missing for listeners.",
-			Num:  num(conn.HasRaddr, func(c *conn.Conn) int64 { return int64(c.Rport) })},
+			Num:  nonzero(conn.HasRaddr, func(c *conn.Conn) int64 { return int64(c.Rport) })},
 		{Name: "rname", Title: "RNAME", Kind: Text, Width: 24,
 			Help: "Name of the remote address: what this host asked the DNS for and was told the address before the connection opened, or a name of /etc/hosts or of a reverse look-up. docs/names.md says what it is worth. Missing with -N.",
 			Text: remote(func(r *conn.Remote) string { return r.Name })},
 		{Name: "rname_source", Title: "RNAMESRC", Kind: Text, Width: 8, Values: names(conn.NameDNS),
-			Help: "Where rname is from: dns was asked for by this host, hosts is /etc/hosts, ptr is a reverse look-up, which only the screen makes.",
+			Help: "Where rname is from: dns was asked for by this host, hosts is /etc/hosts, ptr is a reverse look-up, which only the screen makes; network is no name of one address but of all that an engine has together, such as 10.0.0.0/24 or internet.",
 			Text: remote(func(r *conn.Remote) string { return r.Source.String() })},
 		{Name: "asn", Title: "ASN", Kind: Int, Width: 10,
 			Help: "Number of the autonomous system that announces the remote address, from a file that --mmdb names.",

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite docs/columns.md")
 const contract = `ts host event schema
 conn proto state dir laddr lport raddr rport rname rname_source asn as_org country netns netns_name iface
 pid comm cmdline exe uid user owners owner_source
-cgroup unit slice session container container_id image pod namespace
+cgroup unit slice session container container_id image pod namespace workload
 rx_bytes tx_bytes rx_packets tx_packets rx_rate tx_rate rate
 rtt_us rttvar_us min_rtt_us rtt_inflation retrans_packets retrans_bytes retrans_ppm lost_packets reordered_packets ce_packets
 cwnd ssthresh mss cc ca_state ecn app_limited pacing_rate delivery_rate snd_wnd rcv_wnd

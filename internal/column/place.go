@@ -1,6 +1,9 @@
 package column
 
-import "tcptop/internal/conn"
+import (
+	"tcptop/internal/conn"
+	"tcptop/internal/table"
+)
 
 func placeFields() []Column {
 	return []Column{
@@ -31,5 +34,11 @@ func placeFields() []Column {
 		{Name: "namespace", Title: "NAMESPACE", Kind: Text, Width: 12,
 			Help: "Kubernetes namespace of the pod.",
 			Text: place(func(p *conn.Place) string { return p.Namespace })},
+		{Name: "workload", Title: "WORKLOAD", Kind: Text, Width: 24,
+			Help: "What the connection belongs to for as long as instances of it come and go: k8s:NAMESPACE/NAME (of the pod's name what Kubernetes put behind that of its deployment, job or set is left out), container:NAME, unit:NAME.service or user:NAME, the first of these that is known.",
+			Text: func(dst []byte, _ *table.Snapshot, r *table.Row) ([]byte, bool) {
+				b := r.Place.AppendWorkload(dst)
+				return b, len(b) > len(dst)
+			}},
 	}
 }

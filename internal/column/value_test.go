@@ -54,7 +54,7 @@ func TestValues(t *testing.T) {
 		"pid": "4242", "comm": "nginx", "cmdline": "nginx -g", "exe": "/usr/sbin/nginx", "uid": "1000", "user": "www",
 		"owners": "3", "owner_source": "accept",
 		"cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": "web", "container_id": "c0ffee",
-		"image": "nginx:1", "pod": "web-0", "namespace": "prod",
+		"image": "nginx:1", "pod": "web-0", "namespace": "prod", "workload": "k8s:prod/web",
 		"rx_bytes": "1", "tx_bytes": "2", "rx_packets": "3", "tx_packets": "4", "rx_rate": "26", "tx_rate": "27", "rate": "53",
 		"rtt_us": "9", "rttvar_us": "10", "min_rtt_us": "11", "retrans_packets": "6", "retrans_bytes": "5",
 		"lost_packets": "7", "reordered_packets": "8", "cwnd": "13", "ssthresh": "14", "mss": "15", "cc": "cubic",

@@ -121,6 +121,7 @@ type Place struct {
 	Namespace   string
 	NetNS       string // name of the network namespace
 	Iface       string // name of the network device
+	Workload    string // as an engine tells it; "" elsewhere, where it follows (WorkloadName)
 }
 
 // Container is what a runtime says of one container. Empty is not known; all of it is

@@ -20,7 +20,7 @@ func (r *Remote) rank() NameSource {
 	if r.Source == 0 {
 		return 0
 	}
-	return NamePTR + 1 - r.Source
+	return NameNetwork + 1 - r.Source
 }
 
 // NameSource says where the name of a remote address is from; zero where it has none.
@@ -28,11 +28,12 @@ type NameSource uint8
 
 // The sources.
 const (
-	NameDNS   NameSource = 1 + iota // this host asked for the name and was told the address
-	NameHosts                       // /etc/hosts
-	NamePTR                         // a reverse look-up: what the address's owner calls it
+	NameDNS     NameSource = 1 + iota // this host asked for the name and was told the address
+	NameHosts                         // /etc/hosts
+	NamePTR                           // a reverse look-up: what the address's owner calls it
+	NameNetwork                       // no name of one address: that of all that an engine has together
 )
 
-var nameSources = [...]string{"", "dns", "hosts", "ptr"}
+var nameSources = [...]string{"", "dns", "hosts", "ptr", "network"}
 
 func (s NameSource) String() string { return name(nameSources[:], int(s)) }

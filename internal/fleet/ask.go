@@ -15,12 +15,16 @@ import (
 
 // Answer is what an engine knows of one time.
 type Answer struct {
-	Time    time.Time
-	Hosts   []Host  // all that are remembered, the one that moves most first
-	Groups  []Group // that move most, the one that does so most first
-	Exact   int     // so many of Groups are certainly those that move most
-	Asked   int     // questions
-	Records bool    // totals come from recording rules
+	Time   time.Time
+	Hosts  []Host  // all that are remembered, the one that moves most first
+	Groups []Group // that move most, the one that does so most first
+	// Together are sums over all hosts instead, each with one label; their bytes are
+	// those of the time that rates are over. nil where groups were asked for.
+	Together []Group
+	over     time.Duration
+	Exact    int  // so many of Groups are certainly those that move most
+	Asked    int  // questions
+	Records  bool // totals come from recording rules
 
 	Warnings []string // of the engine: something may be missing; hostile until escaped
 }
@@ -57,17 +61,7 @@ func (e *Engine) Ask(ctx context.Context, at time.Time) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
 	defer cancel()
 	a := &asking{Engine: e, at: at}
-	heard, err := a.vector(ctx, a.heard())
-	if err != nil {
-		return nil, err
-	}
-	if at.IsZero() && len(heard) > 0 {
-		a.at = heard[0].Timestamp.Time().UTC()
-	}
-	if err := a.probe(ctx); err != nil {
-		return nil, err
-	}
-	hosts, err := a.hosts(ctx, heard)
+	hosts, err := a.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +74,21 @@ func (e *Engine) Ask(ctx context.Context, at time.Time) (*Answer, error) {
 	}
 	answer.Asked, answer.Warnings = a.asked, a.warnings
 	return answer, nil
+}
+
+// begin asks what comes first: which hosts there are and, where none is given, the time.
+func (a *asking) begin(ctx context.Context) ([]Host, error) {
+	heard, err := a.vector(ctx, a.heard())
+	if err != nil {
+		return nil, err
+	}
+	if a.at.IsZero() && len(heard) > 0 {
+		a.at = heard[0].Timestamp.Time().UTC()
+	}
+	if err := a.probe(ctx); err != nil {
+		return nil, err
+	}
+	return a.hosts(ctx, heard)
 }
 
 // probe looks now and then whether recording rules are there.

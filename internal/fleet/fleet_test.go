@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"tcptop/internal/table"
 	"tcptop/internal/testkit"
@@ -29,11 +30,12 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 type fakeGroup struct {
 	host, process string
 	tx, rx        float64
+	peer          string // "" is internet
 }
 
 func (g *fakeGroup) labels() map[string]string {
 	return map[string]string{"instance": g.host, "process_executable_name": g.process, "server_port": "443", "network_transport": "tcp",
-		"tcptop_role": "client", "tcptop_peer": "internet", "tcptop_workload": "unit:app.service"}
+		"tcptop_role": "client", "tcptop_peer": cmp.Or(g.peer, "internet"), "tcptop_workload": "unit:app.service"}
 }
 
 // fakeEngine answers the questions of this package from what it is given.
@@ -151,6 +153,8 @@ func (f *fakeEngine) answer(w http.ResponseWriter, r *http.Request) {
 			}
 			result = append(result, point(h.tx, "instance", name, directionLabel, "transmit"), point(h.rx, "instance", name, directionLabel, "receive"))
 		}
+	case byOne.MatchString(query):
+		result = f.together(query)
 	case strings.HasPrefix(query, "topk(") || strings.Contains(query, `"transmit"`):
 		for _, g := range f.groups {
 			if only == nil || !only.MatchString(g.host) {
@@ -184,6 +188,36 @@ func (f *fakeEngine) answer(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		f.t.Error(err)
 	}
+}
+
+var byOne = regexp.MustCompile(`^(?:topk\((\d+), )?sum by \((tcptop_peer|tcptop_workload)\) \((peer_port:|workload:|rate\()tcptop_`)
+
+// together answers what all hosts move together, by one label.
+func (f *fakeEngine) together(query string) []sample {
+	m := byOne.FindStringSubmatch(query)
+	if want := map[string]string{"tcptop_peer": "peer_port:", "tcptop_workload": "workload:"}[m[2]]; f.records && m[3] != want || !f.records && m[3] != "rate(" {
+		f.t.Errorf("records are there: %v, and it asks %s", f.records, query)
+	}
+	if !strings.Contains(query, m[2]+`!="other"`) {
+		f.t.Errorf("what has no group of its own is asked for: %s", query)
+	}
+	sums := map[string]float64{}
+	for _, g := range f.groups {
+		sums[g.labels()[m[2]]] += g.tx
+		if m[1] != "" {
+			sums[g.labels()[m[2]]] += g.rx
+		}
+	}
+	var all []sample
+	for _, name := range slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return int(sums[b] - sums[a]) }) {
+		if m[1] != "" || strings.Contains(query, strings.Trim(literal(regexp.QuoteMeta(name)), `"`)) {
+			all = append(all, point(sums[name], m[2], name))
+		}
+	}
+	if k, err := strconv.Atoi(m[1]); err == nil {
+		all = all[:min(k, len(all))]
+	}
+	return all
 }
 
 func (f *fakeEngine) ask(e *Engine) *Answer {
@@ -230,7 +264,7 @@ func TestTopIsExact(t *testing.T) {
 		for _, g := range a.Groups[:a.Exact] {
 			got = append(got, g.Host+" "+g.Labels[0])
 		}
-		if diff := cmp.Diff(f.truth(top)[:a.Exact], got); diff != "" {
+		if diff := gocmp.Diff(f.truth(top)[:a.Exact], got); diff != "" {
 			t.Errorf("seed %d: %s", seed, diff)
 		}
 		if a.Exact != top || a.Asked != len(f.asked) || a.Asked > questions {
@@ -244,7 +278,7 @@ func TestTopIsExact(t *testing.T) {
 func TestFlatFleet(t *testing.T) {
 	f := newFakeEngine(t)
 	for h := range 2000 {
-		f.groups = append(f.groups, fakeGroup{fmt.Sprintf("h%04d", h), "a", 1000 - float64(h)/10, 0}, fakeGroup{fmt.Sprintf("h%04d", h), "b", 900, 0})
+		f.groups = append(f.groups, fakeGroup{host: fmt.Sprintf("h%04d", h), process: "a", tx: 1000 - float64(h)/10}, fakeGroup{host: fmt.Sprintf("h%04d", h), process: "b", tx: 900})
 	}
 	a := f.ask(f.engine(Config{Top: 100}))
 	if a.Exact != 0 || a.Asked != questions || len(a.Hosts) != 2000 {
@@ -277,7 +311,7 @@ func moves(f *fakeEngine) uint64 {
 // A host's rows are what it moves; one that is not heard has none, which is not zero.
 func TestSnapshot(t *testing.T) {
 	f := newFakeEngine(t)
-	f.groups = []fakeGroup{{"web", "nginx", 5000, 700}, {"web", "sshd", 10, 0}, {"db", "postgres", 300, 300}, {"old", "x", 1, 1}, {"gone", "y", 1, 1}}
+	f.groups = []fakeGroup{{host: "web", process: "nginx", tx: 5000, rx: 700}, {host: "web", process: "sshd", tx: 10}, {host: "db", process: "postgres", tx: 300, rx: 300}, {host: "old", process: "x", tx: 1, rx: 1}, {host: "gone", process: "y", tx: 1, rx: 1}}
 	f.age = map[string]time.Duration{"old": 2 * time.Minute, "gone": 6 * time.Minute}
 	a := f.ask(f.engine(Config{Top: 2}))
 	s := NewRoll().Snapshot(a, noon, int64(time.Hour), "")
@@ -287,7 +321,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{"db other 0 0 5400 8100", "db postgres 300 300 600 900", "old other 1 1 20 30", "web nginx 5000 700 10000 2100", "web other 10 0 90200 18900"}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	var states []string
@@ -296,7 +330,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	slices.Sort(states)
 	want = []string{"db ok ", "gone gone its agent's last tick was 6m0s ago", "old slow its agent's last tick was 2m0s ago", "web ok "}
-	if diff := cmp.Diff(want, states); diff != "" {
+	if diff := gocmp.Diff(want, states); diff != "" {
 		t.Error(diff)
 	}
 	// The engine is not there: what was known is shown as what it is.
@@ -311,7 +345,7 @@ func TestSnapshot(t *testing.T) {
 func TestClocks(t *testing.T) {
 	f := newFakeEngine(t)
 	for _, name := range []string{"ahead", "behind", "right", "stuck", "gone"} {
-		f.groups = append(f.groups, fakeGroup{name, "nginx", 10, 10})
+		f.groups = append(f.groups, fakeGroup{host: name, process: "nginx", tx: 10, rx: 10})
 	}
 	f.off = map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute, "stuck": 8 * time.Minute, "gone": -5 * time.Minute}
 	f.age = map[string]time.Duration{"stuck": 3 * time.Minute, "gone": 3 * time.Minute}
@@ -324,7 +358,7 @@ func TestClocks(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %v %s, %v ago", h.Name, h.State, h.Why, time.Hour-time.Duration(h.Heard)))
 	}
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{
+	if diff := gocmp.Diff([]string{
 		"ahead ok its clock is 5m0s ahead of the engine's, 1s ago",
 		"behind ok its clock is 5m0s behind the engine's, 1s ago",
 		"gone gone its agent's last tick was 8m0s ago, 8m0s ago",
@@ -353,7 +387,7 @@ func TestGone(t *testing.T) {
 func TestRecords(t *testing.T) {
 	f := newFakeEngine(t)
 	f.records = true
-	f.groups = []fakeGroup{{"web", "nginx", 5000, 700}}
+	f.groups = []fakeGroup{{host: "web", process: "nginx", tx: 5000, rx: 700}}
 	e := f.engine(Config{Headers: map[string]string{"X-Scope-OrgID": "ops"}})
 	if a := f.ask(e); !a.Records || len(a.Groups) != 1 || a.Hosts[0].Tx != 5000 {
 		t.Errorf("%+v", a)
@@ -370,7 +404,7 @@ func TestRecords(t *testing.T) {
 // What an engine says of itself is told, and no answer is none.
 func TestTrouble(t *testing.T) {
 	f := newFakeEngine(t)
-	f.groups = []fakeGroup{{"web", "nginx", 5000, 700}}
+	f.groups = []fakeGroup{{host: "web", process: "nginx", tx: 5000, rx: 700}}
 	f.warning = "a shard is away"
 	e := f.engine(Config{})
 	if a := f.ask(e); !slices.Equal(a.Warnings, slices.Repeat([]string{f.warning}, maxWarnings)) {

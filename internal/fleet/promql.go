@@ -75,6 +75,26 @@ func (e *Engine) groupsSend(match string) string {
 	return fmt.Sprintf(`sum by (%s) (rate(tcptop_group_io_bytes_total{%s,network_io_direction="transmit"}[%s]))`, e.by(), match, promDuration(e.cfg.Window))
 }
 
+// mostOf are the values of a label that move most, of all hosts together.
+func (e *Engine) mostOf(label int) string {
+	return fmt.Sprintf("topk(%d, sum by (%s) (%s))", e.cfg.Top, groupBy[label], e.ratesOf(label, ""))
+}
+
+// sentOf is how fast those that have values for a label send.
+func (e *Engine) sentOf(label int, values []string) string {
+	return fmt.Sprintf("sum by (%s) (%s)", groupBy[label], e.ratesOf(label, ","+oneOf(groupBy[label], values)+`,`+directionLabel+`="transmit"`))
+}
+
+// ratesOf are the rates of groups, as the recording rules have them or as they are told.
+// The group other is none.
+func (e *Engine) ratesOf(label int, match string) string {
+	not := groupBy[label] + `!="other"` + match
+	if e.records {
+		return map[int]string{peerLabel: "peer_port", workloadLabel: "workload"}[label] + ":tcptop_io_bytes:rate1m{" + not + "}"
+	}
+	return fmt.Sprintf("rate(tcptop_group_io_bytes_total{%s}[%s])", not, promDuration(e.cfg.Window))
+}
+
 // of matches the groups of hosts and processes.
 func (e *Engine) of(hosts, processes []string) string {
 	return oneOf(e.cfg.HostLabel, hosts) + "," + oneOf(groupBy[0], processes)

@@ -27,6 +27,9 @@ const maxHosts = 1000
 // Snapshot makes one of an answer. mono is the clock of who shows it, at the time now;
 // trouble is why there is no newer one, "" where this is.
 func (r *Roll) Snapshot(a *Answer, now time.Time, mono int64, trouble string) *table.Snapshot {
+	if a.Together != nil {
+		return r.together(a, now, mono, trouble)
+	}
 	hosts := a.shown()
 	index := make(map[string]int, len(hosts))
 	for i := range hosts {
@@ -43,25 +46,65 @@ func (r *Roll) Snapshot(a *Answer, now time.Time, mono int64, trouble string) *t
 			hosts[h].RxBytes -= g.RxBytes
 		}
 	}
-	when := func(t time.Time) int64 { return mono - int64(now.Sub(t)) }
 	numbers := r.number(hosts)
 	for i := range hosts {
-		h := &hosts[i]
-		if h.Known { // what is in no group that is shown, so that the sum is the host's
-			rest := Group{Labels: [...]string{"other", "", "", "0", "", ""}, Total: max(h.Tx, 0) + max(h.Rx, 0), Tx: max(h.Tx, 0),
-				TxBytes: max(h.TxBytes, 0), RxBytes: max(h.RxBytes, 0)}
-			rows[i] = append(rows[i], rest.row())
+		if h := &hosts[i]; h.Known { // what is in no group that is shown, so that the sum is the host's
+			rows[i] = append(rows[i], rest(h))
 		}
-		state, why := h.state(a.Time)
-		if trouble != "" && state == table.HostOK {
-			state, why = table.HostSlow, trouble
-		}
-		if h.Known || r.past || a.Time.Sub(h.Heard) > late { // else it has the rows that it had
-			r.joint.Apply(numbers[i], &table.Told{Mono: when(h.Heard), Full: true, Rows: rows[i], Origin: conn.FromBPF})
-		}
-		r.joint.State(numbers[i], state, why, when(h.Heard))
+		r.apply(a, numbers[i], &hosts[i], rows[i], now, mono, trouble)
 	}
 	return r.joint.Snapshot(now, mono)
+}
+
+// everybody stands for all hosts where rows are of none in particular; it is no name.
+const everybody = "\x00"
+
+// together has rows of no host, and the hosts without any. What is in none of the sums is
+// in a row of its own, so that all together are the hosts'.
+func (r *Roll) together(a *Answer, now time.Time, mono int64, trouble string) *table.Snapshot {
+	hosts := a.shown()
+	left := Host{Name: everybody, Known: true, Heard: a.Time}
+	for i := range hosts {
+		left.Tx, left.Rx = left.Tx+hosts[i].Tx, left.Rx+hosts[i].Rx
+	}
+	rows := make([]table.Row, 0, len(a.Together)+1)
+	for i := range a.Together {
+		g := &a.Together[i]
+		rows = append(rows, g.row())
+		left.Tx, left.Rx = left.Tx-g.Tx, left.Rx-(g.Total-g.Tx)
+	}
+	left.TxBytes, left.RxBytes = left.Tx*a.over.Seconds(), left.Rx*a.over.Seconds()
+	rows = append(rows, rest(&left))
+	numbers := r.number(append(hosts, left))
+	for i := range hosts {
+		r.apply(a, numbers[i], &hosts[i], nil, now, mono, trouble)
+	}
+	all := numbers[len(hosts)]
+	r.apply(a, all, &left, rows, now, mono, "")
+	s := r.joint.Snapshot(now, mono)
+	s.Hosts[all].Name = "" // the place is nobody's
+	return s
+}
+
+// rest is the row of what is in no other.
+func rest(h *Host) table.Row {
+	g := Group{Labels: [...]string{"other", "", "", "0", "", ""}, Total: max(h.Tx, 0) + max(h.Rx, 0), Tx: max(h.Tx, 0), TxBytes: max(h.TxBytes, 0), RxBytes: max(h.RxBytes, 0)}
+	r := g.row()
+	r.Remote, r.Place = &conn.Remote{Name: "other", Source: conn.NameNetwork}, &conn.Place{Workload: "other"}
+	return r
+}
+
+// apply puts what is known of a host at its number.
+func (r *Roll) apply(a *Answer, number int, h *Host, rows []table.Row, now time.Time, mono int64, trouble string) {
+	heard := mono - int64(now.Sub(h.Heard))
+	state, why := h.state(a.Time)
+	if trouble != "" && state == table.HostOK {
+		state, why = table.HostSlow, trouble
+	}
+	if h.Known || r.past || a.Time.Sub(h.Heard) > late { // else it has the rows that it had
+		r.joint.Apply(number, &table.Told{Mono: heard, Full: true, Rows: rows, Origin: conn.FromBPF})
+	}
+	r.joint.State(number, state, why, heard)
 }
 
 // shown are the hosts, the last one standing for those that there is no room for.
@@ -118,9 +161,6 @@ func (g *Group) row() table.Row {
 	r.TxBytes, r.RxBytes = uint64(g.TxBytes), uint64(g.RxBytes)
 	r.Owner.Comm = conn.MakeName(process)
 	r.Place = place(workload)
-	if peer != "" {
-		r.Remote = &conn.Remote{Name: peer}
-	}
 	switch transport {
 	case "tcp":
 		r.Proto = conn.TCP
@@ -128,10 +168,16 @@ func (g *Group) row() table.Row {
 		r.Proto = conn.UDP
 	}
 	number, _ := strconv.ParseUint(port, 10, 16)
+	if peer != "" {
+		r.Raddr = address(peer)
+		r.Has |= conn.HasRaddr
+		if _, err := netip.ParseAddr(peer); err != nil {
+			r.Remote = &conn.Remote{Name: peer, Source: conn.NameNetwork}
+		}
+	}
 	switch role {
 	case "client":
-		r.Dir, r.Rport, r.Raddr = conn.Out, uint16(number), address(peer)
-		r.Has |= conn.HasRaddr
+		r.Dir, r.Rport = conn.Out, uint16(number)
 	case "server":
 		r.Dir, r.Lport = conn.In, uint16(number)
 	default:
@@ -157,8 +203,8 @@ func place(workload string) *conn.Place {
 	kind, name, _ := strings.Cut(workload, ":")
 	switch kind {
 	case "k8s":
-		namespace, pod, _ := strings.Cut(name, "/")
-		return &conn.Place{Namespace: namespace, Pod: pod}
+		namespace, _, _ := strings.Cut(name, "/")
+		return &conn.Place{Namespace: namespace, Workload: workload}
 	case "container":
 		return &conn.Place{Container: name}
 	case "unit":

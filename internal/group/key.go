@@ -84,7 +84,7 @@ func (c *Config) key(r *table.Row) Key {
 		}
 	}
 	if !c.Redact.Workload {
-		k.Workload = text(workload(r.Place))
+		k.Workload = text(r.Place.WorkloadName())
 	}
 	if !c.Redact.Peer && r.Has&conn.HasRaddr != 0 {
 		k.Peer = c.Peer.name(r.Raddr.Netip())

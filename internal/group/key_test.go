@@ -10,31 +10,6 @@ import (
 	"tcptop/internal/table"
 )
 
-func TestWorkload(t *testing.T) {
-	for _, c := range []struct {
-		place conn.Place
-		want  string
-	}{
-		{conn.Place{Pod: "web-5d4f8c7b9d-x7z9k", Namespace: "shop", Unit: "crio.service"}, "k8s:shop/web"},
-		{conn.Place{Pod: "db-0", Namespace: "shop"}, "k8s:shop/db"},
-		{conn.Place{Pod: "fluent-bit-q4x2c", Namespace: "kube-system"}, "k8s:kube-system/fluent-bit"},
-		{conn.Place{Pod: "report-28391040-kk2xz", Namespace: "jobs"}, "k8s:jobs/report"},
-		{conn.Place{Pod: "plain", Namespace: "x"}, "k8s:x/plain"},
-		{conn.Place{Pod: "web-front", Namespace: "x"}, "k8s:x/web-front"},
-		{conn.Place{Container: "redis", Unit: "docker.service"}, "container:redis"},
-		{conn.Place{Unit: "ssh.service", User: "root"}, "unit:ssh.service"},
-		{conn.Place{Unit: "session-4.scope", User: "ann"}, "user:ann"},
-		{conn.Place{}, ""},
-	} {
-		if got := workload(&c.place); got != c.want {
-			t.Errorf("%+v: %q, want %q", c.place, got, c.want)
-		}
-	}
-	if workload(nil) != "" {
-		t.Error("no place has a workload")
-	}
-}
-
 func TestPeer(t *testing.T) {
 	for _, c := range []struct{ addr, cidr, ip string }{
 		{"10.1.2.3", "10.1.2.0/24", "10.1.2.3"},

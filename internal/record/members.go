@@ -166,6 +166,7 @@ var placeTexts = []text[conn.Place]{
 	words("namespace", func(p *conn.Place) *string { return &p.Namespace }),
 	words("netns_name", func(p *conn.Place) *string { return &p.NetNS }),
 	words("iface", func(p *conn.Place) *string { return &p.Iface }),
+	words("workload", func(p *conn.Place) *string { return &p.Workload }),
 }
 
 var processTexts = []text[conn.Process]{

@@ -207,7 +207,7 @@ func TestFields(t *testing.T) {
 	for f := range reflect.TypeFor[line]().Fields() {
 		tags[f.Tag.Get("json")] = true
 	}
-	derived := []string{"host", "rate", "rtt_inflation", "retrans_ppm", "opened", "old_state", "old_state_us"}
+	derived := []string{"host", "rate", "rtt_inflation", "retrans_ppm", "opened", "old_state", "old_state_us", "workload"}
 	for _, c := range list.Own() { // the other end is told by its own host
 		name := c.Name
 		if tags[name] == slices.Contains(derived, name) {

@@ -29,6 +29,10 @@ type Config struct {
 	Group  string                                      // "" is remembered or none
 	Fields []string                                    // columns to start with; nil is remembered or the usual ones
 	Listen bool                                        // start with the listeners
+	Views  []string                                    // the views that there are, by name; nil is those of connections that are measured
+	// Viewed is told which view is looked at from now on. It returns true where the rows
+	// shown are not of that view and others will come.
+	Viewed func(view string) bool
 
 	Units    string // bytes or bits; "" is remembered or bytes
 	Theme    string // auto, dark, light, mono; "" is remembered or auto

@@ -71,7 +71,7 @@ func (e *env) appendHost(dst []byte, a conn.Addr) []byte {
 
 // appendRemote appends the address of r's remote end or its name.
 func (e *env) appendRemote(dst []byte, r *table.Row) []byte {
-	if e.hosts && r.Remote != nil && r.Remote.Name != "" {
+	if network(r) || e.hosts && r.Remote != nil && r.Remote.Name != "" {
 		return appendSafe(dst, []byte(r.Remote.Name), e.ascii)
 	}
 	return e.appendHost(dst, r.Raddr)

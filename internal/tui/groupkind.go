@@ -2,6 +2,7 @@ package tui
 
 import (
 	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"slices"
 	"strconv"
@@ -40,7 +41,7 @@ func groupKinds() []groupKind {
 		{name: "user", each: true, field: "user", label: userLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.UID)}, r.Has&conn.HasUID != 0 }},
 		{name: "remote", field: "raddr", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendRemote(dst, r) },
-			key: func(r *table.Row) (groupKey, bool) { return bytesKey(r.Raddr), r.Has&conn.HasRaddr != 0 }},
+			key: remoteKey},
 		{name: "rport", field: "rport", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendPort(dst, r.Proto, r.Rport) },
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.Rport)}, r.Has&conn.HasRaddr != 0 }},
 		{name: "lport", field: "lport", label: func(dst []byte, e *env, r *table.Row) []byte { return e.appendPort(dst, r.Proto, r.Lport) },
@@ -50,6 +51,7 @@ func groupKinds() []groupKind {
 		textKind("unit", func(p *conn.Place) string { return p.Unit }),
 		{name: "container", each: true, field: "container", text: containerOf, label: containerLabel},
 		{name: "pod", each: true, field: "pod", text: func(p *conn.Place) string { return p.Pod }, scope: func(p *conn.Place) string { return p.Namespace }, label: podLabel},
+		{name: "workload", each: true, field: "workload", text: (*conn.Place).WorkloadName, label: workloadLabel},
 		{name: "netns", each: true, field: "netns", label: netnsLabel,
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{uint64(r.ID.Host), uint64(r.NetNS)}, r.NetNS != 0 }},
 		{name: "cc", field: "cc", label: func(dst []byte, e *env, r *table.Row) []byte { return appendSafe(dst, r.CC.Bytes(), e.ascii) },
@@ -60,6 +62,19 @@ func groupKinds() []groupKind {
 			key: func(r *table.Row) (groupKey, bool) { return groupKey{lo: uint64(r.ID.Host)}, true }},
 	}
 }
+
+// remoteKey is the remote address or, where an engine has many together, their name.
+func remoteKey(r *table.Row) (groupKey, bool) {
+	if network(r) {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(r.Remote.Name))
+		return groupKey{math.MaxUint64, h.Sum64()}, true
+	}
+	return bytesKey(r.Raddr), r.Has&conn.HasRaddr != 0
+}
+
+// network reports whether the remote end of r is many addresses.
+func network(r *table.Row) bool { return r.Remote != nil && r.Remote.Source == conn.NameNetwork }
 
 func bytesKey(b [16]byte) groupKey {
 	return groupKey{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
@@ -101,6 +116,11 @@ func podLabel(dst []byte, e *env, r *table.Row) []byte {
 		dst = append(appendSafe(dst, []byte(r.Place.Namespace), e.ascii), '/')
 	}
 	return appendSafe(dst, []byte(r.Place.Pod), e.ascii)
+}
+
+// workloadLabel is the workload that all places of a group have.
+func workloadLabel(dst []byte, e *env, r *table.Row) []byte {
+	return appendSafe(dst, r.Place.AppendWorkload(e.scratch[:0]), e.ascii)
 }
 
 // hostLabel is the host's name, and how it is where it is not well.

@@ -150,9 +150,18 @@ func (m *Model) drawStates(p *pen) {
 	t := m.tally
 	m.drawAlarm(p, 0)
 	p.text(strong, fmt.Sprintf(" %d", t.conns))
-	p.text(dim, " connections")
-	p.text(opened, fmt.Sprintf("  +%s/s", m.perSecond(t.opened)))
-	p.text(closing, fmt.Sprintf("  -%s/s ", m.perSecond(t.closed)))
+	switch {
+	case m.view().sums:
+		p.text(dim, " groups")
+		p.end()
+		return
+	case m.engines():
+		p.text(dim, " connections ")
+	default:
+		p.text(dim, " connections")
+		p.text(opened, fmt.Sprintf("  +%s/s", m.perSecond(t.opened)))
+		p.text(closing, fmt.Sprintf("  -%s/s ", m.perSecond(t.closed)))
+	}
 	part := func(n int, what string) {
 		text := " " + strconv.Itoa(n) + " " + what
 		if n > 0 && len(text)+1 < p.left() {

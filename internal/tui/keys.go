@@ -97,11 +97,13 @@ func (m *Model) lookCommands() []command {
 }
 
 func (m *Model) viewCommands() []command {
-	all := []command{on("views", "tab", "Tab", "next view", do(func() { m.show((m.current + 1) % m.viewsHere()) })).hinted("Tab view"),
-		on("views", "shift+tab", "S-Tab", "previous view", do(func() { m.show((m.current + m.viewsHere() - 1) % m.viewsHere()) }))}
+	all := []command{on("views", "tab", "Tab", "next view", func() tea.Cmd { return m.nextView(1) }).hinted("Tab view"),
+		on("views", "shift+tab", "S-Tab", "previous view", func() tea.Cmd { return m.nextView(-1) })}
 	for i, v := range m.views {
-		k := string(rune('1' + i))
-		all = append(all, on("views", k, k, v.name, do(func() { m.show(i) })))
+		if i < workloads || m.has(i) {
+			k := string(rune('1' + i))
+			all = append(all, on("views", k, k, v.name, func() tea.Cmd { return m.show(i) }))
+		}
 	}
 	return all
 }

@@ -65,7 +65,7 @@ func New(cfg Config) *Model {
 	if cfg.Local == nil {
 		cfg.Local = time.UTC
 	}
-	m := &Model{cfg: cfg, cols: newColumnSet(cfg.List), tally: newTally(), views: newViews(), width: 80, height: 24}
+	m := &Model{cfg: cfg, cols: newColumnSet(cfg.List), tally: newTally(), views: newViews(cfg.Views), width: 80, height: 24}
 	m.live, m.past.tally, m.past.speed = m.tally, newTally(), 1
 	m.keys = m.commands()
 	m.hints = hints(m.keys)
@@ -83,6 +83,9 @@ func New(cfg Config) *Model {
 // applyFlags puts what the command line says over what was remembered.
 func (m *Model) applyFlags() {
 	v := m.views[connections]
+	if m.cfg.Fields != nil {
+		m.views[groups].columns = slices.Clone(m.cfg.Fields)
+	}
 	if m.cfg.Listen {
 		m.current = listeners
 	}
@@ -200,6 +203,7 @@ func (m *Model) take(f Frame) {
 		m.live.add(d)
 	}
 	m.dirty = true
+	m.answered()
 	if !m.paused && !m.past.on {
 		m.shown = f.Snapshot
 		m.arrange()

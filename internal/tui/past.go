@@ -152,6 +152,7 @@ func (m *Model) showPast(a arrivedMsg) {
 		p.pins = slices.Clone(m.pins)
 	}
 	p.on, m.paused = true, false
+	m.answered()
 	p.aim = a.at.Time
 	m.see(a.at, p.tally, jumped)
 	switch far := a.to.Sub(a.at.Time); {

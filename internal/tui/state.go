@@ -99,12 +99,12 @@ func (m *Model) Save() error {
 		return nil
 	}
 	r := remembered{Theme: m.look, Bits: m.env.units.Bits, Ports: m.env.ports, History: m.bar.history, Views: map[string]viewMemento{}}
-	for i, v := range newViews() {
+	for i, v := range newViews(m.cfg.Views) {
 		now := m.views[i]
 		if slices.Equal(v.columns, now.columns) && v.sort == now.sort && v.group == now.group && !now.wide {
 			continue
 		}
-		r.Views[v.name] = viewMemento{Columns: now.columns, Sort: now.sort.column, Desc: now.sort.desc, Group: now.group, Wide: now.wide}
+		r.Views[now.name] = viewMemento{Columns: now.columns, Sort: now.sort.column, Desc: now.sort.desc, Group: now.group, Wide: now.wide}
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

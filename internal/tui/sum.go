@@ -142,6 +142,7 @@ func (gr *group) sharePlace(p *conn.Place) {
 	keep(&c.Namespace, p.Namespace)
 	keep(&c.NetNS, p.NetNS)
 	keep(&c.Iface, p.Iface)
+	keep(&c.Workload, p.Workload)
 	gr.sum.Place = c
 }
 

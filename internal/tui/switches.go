@@ -2,27 +2,75 @@ package tui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 )
 
 // show changes to another view.
-func (m *Model) show(n int) {
-	if n == hosts && (m.shown == nil || len(m.shown.Hosts) == 0) {
-		m.say(warning, "this is one host; tcptop fleet web1 web2 shows several")
-		return
+func (m *Model) show(n int) tea.Cmd {
+	if !m.has(n) {
+		m.say(warning, m.hasNot(n))
+		return nil
 	}
 	m.current = n
-	m.arrange()
+	return m.viewed()
 }
 
-// viewsHere is how many views there are to go through.
-func (m *Model) viewsHere() int {
-	if m.shown == nil || len(m.shown.Hosts) == 0 {
-		return hosts
+// viewed tells the source what is looked at, which may have to be asked about it first.
+func (m *Model) viewed() tea.Cmd {
+	defer m.arrange()
+	if m.cfg.Viewed == nil || !m.cfg.Viewed(m.view().name) {
+		return nil
 	}
-	return viewCount
+	m.say(plain, asking)
+	switch {
+	case m.past.on:
+		return m.travel(move{to: m.shown.Time})
+	case m.paused:
+		m.unpause()
+	}
+	return nil
+}
+
+const asking = "asking the engine"
+
+// answered ends the note that an engine is asked.
+func (m *Model) answered() {
+	if m.note.text == asking {
+		m.note = note{}
+	}
+}
+
+// has reports whether there is view n here.
+func (m *Model) has(n int) bool {
+	if m.engines() {
+		return slices.Contains(m.cfg.Views, m.views[n].name)
+	}
+	return n < hosts || n == hosts && m.shown != nil && len(m.shown.Hosts) > 0
+}
+
+// engines reports whether rows are what engines tell, which is nothing of what opens and closes.
+func (m *Model) engines() bool { return m.cfg.Views != nil }
+
+func (m *Model) hasNot(n int) string {
+	if n == hosts {
+		return "this is one host; tcptop fleet web1 web2 shows several"
+	}
+	return "no engine that is asked knows of " + strings.ToLower(m.views[n].name)
+}
+
+// nextView goes to the next view that there is, or the one before.
+func (m *Model) nextView(step int) tea.Cmd {
+	n := m.current
+	for range viewCount {
+		n = (n + step + viewCount) % viewCount
+		if m.has(n) {
+			break
+		}
+	}
+	return m.show(n)
 }
 
 // open acts on the chosen line: a group folds, a row opens its details.
@@ -262,7 +310,7 @@ func (m *Model) changeInterval(step int) {
 
 // resetView gives the view its usual columns, order and grouping back.
 func (m *Model) resetView() {
-	fresh := newViews()[m.current]
+	fresh := newViews(m.cfg.Views)[m.current]
 	v := m.view()
 	v.columns, v.sort, v.frozen, v.follow, v.wide = fresh.columns, fresh.sort, nil, false, false
 	v.setGroup(fresh.group)

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	"tcptop/internal/table"
 )
 
@@ -12,7 +14,15 @@ const (
 	listeners
 	events
 	hosts
+	workloads // from here on views that only engines fill (Config.Views)
+	groups
 	viewCount
+)
+
+// The views whose rows are connections, and groups of these as an engine has them.
+const (
+	connectionsView = "Connections"
+	groupsView      = "Groups"
 )
 
 // view is one way to look at the rows, with its own columns, order and cursor.
@@ -27,6 +37,7 @@ type view struct {
 	frozen   places // place of each row while the order is frozen
 	follow   bool
 	wide     bool
+	sums     bool // rows are groups of connections
 
 	window []item // the lines around the visible ones
 	base   int    // place of the first of them
@@ -46,10 +57,43 @@ type sorting struct {
 	desc   bool
 }
 
-func newViews() [viewCount]*view {
+// newViews are the views as they come, those of engines where names say which there are.
+func newViews(names []string) [viewCount]*view {
+	all := usualViews()
+	if names != nil {
+		for _, v := range all {
+			v.sums = slices.Contains(names, groupsView) && (v.name != connectionsView || !slices.Contains(names, connectionsView))
+			v.told()
+		}
+		if !slices.Contains(names, connectionsView) {
+			all[connections].name, all[groups].name = groupsView, ""
+		}
+	}
+	for _, v := range all {
+		v.unfolded = make(map[groupKey]bool)
+		v.usual = v.columns
+		v.setGroup(v.group)
+		v.at, v.place = -1, -1
+	}
+	return all
+}
+
+// told leaves out the columns of what engines do not tell; where rows are groups, how
+// many of them there are says nothing.
+func (v *view) told() {
+	v.columns = slices.DeleteFunc(slices.Clone(v.columns), func(name string) bool {
+		switch name {
+		case "rtt_us", "retrans_packets", "lost_packets", "drops", "limit", "age_ms":
+			return true
+		}
+		return name == "conns" && v.sums
+	})
+}
+
+func usualViews() [viewCount]*view {
 	rate := sorting{"rate", true}
 	all := [viewCount]*view{
-		connections: {name: "Connections", sort: rate, columns: []string{"proto", "process", "local", "remote", "state",
+		connections: {name: connectionsView, sort: rate, columns: []string{"proto", "process", "local", "remote", "state",
 			"rx_rate", "tx_rate", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
 		processes: {name: "Processes", sort: rate, group: "process", columns: []string{"group", "conns", "user",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
@@ -63,12 +107,8 @@ func newViews() [viewCount]*view {
 		hosts: {name: "Hosts", sort: rate, group: "host", columns: []string{"group", "conns",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "lost_packets", "drops", "limit", "age_ms", "graph"}},
 	}
-	for _, v := range all {
-		v.unfolded = make(map[groupKey]bool)
-		v.usual = v.columns
-		v.setGroup(v.group)
-		v.at, v.place = -1, -1
-	}
+	all[workloads] = &view{name: "Workloads", sort: rate, group: "workload", columns: slices.Clone(all[remotes].columns)}
+	all[groups] = &view{name: groupsView, sort: rate, columns: slices.Clone(all[connections].columns)}
 	return all
 }
 
@@ -85,6 +125,9 @@ func (v *view) setGroup(by string) {
 func (v *view) shownColumns() []string {
 	if v.group == "" || len(v.columns) > 0 && v.columns[0] == "group" {
 		return v.columns
+	}
+	if v.sums {
+		return append([]string{"group"}, v.columns...)
 	}
 	return append([]string{"group", "conns"}, v.columns...)
 }
