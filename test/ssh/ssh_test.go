@@ -17,8 +17,6 @@ import (
 	"tcptop/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 // site is some hosts: each is a network namespace, which sshd enters before it serves the one
 // connection that ssh has to it. Nothing listens.
 type site struct {
