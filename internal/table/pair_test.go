@@ -240,3 +240,43 @@ func TestFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestHeld has who holds back what one end sends to the other: what the sender says, but
+// for a receiver that does not read.
+func TestHeld(t *testing.T) {
+	const web, db = "web", "db"
+	for _, c := range []struct {
+		from, to conn.Limit
+		want     conn.Limit
+		at       string
+	}{
+		{conn.LimitApp, 0, conn.LimitApp, web}, {conn.LimitApp, conn.LimitReader, conn.LimitApp, web},
+		{conn.LimitSendBuffer, conn.LimitIdle, conn.LimitSendBuffer, web},
+		{conn.LimitCwnd, conn.LimitReader, conn.LimitCwnd, ""}, {conn.LimitLoss, conn.LimitApp, conn.LimitLoss, ""},
+		{conn.LimitPeerWindow, conn.LimitApp, conn.LimitPeerWindow, db}, {conn.LimitPeerWindow, conn.LimitReader, conn.LimitReader, db},
+		{conn.LimitIdle, conn.LimitReader, conn.LimitReader, db}, {conn.LimitReader, conn.LimitApp, 0, ""}, {0, conn.LimitReader, conn.LimitReader, db},
+		{conn.LimitIdle, conn.LimitIdle, conn.LimitIdle, ""}, {0, 0, 0, ""},
+	} {
+		from, to := Row{Limit: c.from, Share: 60}, Row{Limit: c.to, Share: 70}
+		limit, share, at := Held(&from, &to)
+		where := map[*Row]string{&from: web, &to: db}[at]
+		want := uint8(60)
+		switch {
+		case c.want == 0:
+			want = 0
+		case c.want == conn.LimitReader:
+			want = 70
+		}
+		if limit != c.want || where != c.at || share != want {
+			t.Errorf("%v to %v: %v %d at %q, want %v %d at %q", c.from, c.to, limit, share, where, c.want, want, c.at)
+		}
+	}
+	r, o := Row{TxRate: 5}, Row{TxRate: 4, RxRate: 5}
+	if from, to := Heavier(&r, &o); from != &r || to != &o {
+		t.Error("the lighter way")
+	}
+	o.SendQueue = 9
+	if from, to := Heavier(&r, &o); from != &o || to != &r {
+		t.Error("what waits does not weigh")
+	}
+}

@@ -76,18 +76,27 @@ func againCell(single cellFunc, c *column.Column) cellFunc {
 		if o == nil {
 			return single(dst, e, it, w)
 		}
-		mine, known := c.Num(it.at, it.row)
-		theirs, too := c.Num(it.at, o)
-		if !known || !too {
-			return append(dst, missing...), dim
+		from, sum, known := len(dst), int64(0), false
+		for i, r := range [...]*table.Row{it.row, o} {
+			if i > 0 {
+				dst = append(dst, '/')
+			}
+			n, ok := c.Num(it.at, r)
+			if !ok {
+				dst = append(dst, missing...)
+				continue
+			}
+			n = e.zero.less(c.Name, r, n)
+			dst = strconv.AppendInt(dst, n, 10)
+			sum, known = sum+n, true
 		}
-		mine, theirs = e.zero.less(c.Name, it.row, mine), e.zero.less(c.Name, o, theirs)
-		st, from := countStyle(c, mine+theirs), len(dst)
-		dst = append(strconv.AppendInt(dst, mine, 10), '/')
-		if dst = strconv.AppendInt(dst, theirs, 10); len(dst)-from > w {
-			dst = e.units.Append(dst[:from], c.Kind, mine+theirs)
+		switch {
+		case !known:
+			return append(dst[:from], missing...), dim
+		case len(dst)-from > w:
+			dst = e.units.Append(dst[:from], c.Kind, sum)
 		}
-		return dst, st
+		return dst, countStyle(c, sum)
 	}
 }
 
@@ -95,7 +104,7 @@ func againCell(single cellFunc, c *column.Column) cellFunc {
 // direction that moves more.
 func (it *item) limitOf() (conn.Limit, uint8) {
 	o := it.other()
-	if o == nil {
+	if o == nil || it.at.FirstOf(o) {
 		return it.row.Limit, it.row.Share
 	}
 	from, to := table.Heavier(it.row, o)

@@ -130,6 +130,42 @@ func TestBothEndsOnce(t *testing.T) {
 	}
 }
 
+// TestAgainCell has what either end sent again, as far as it is known and there is room.
+func TestAgainCell(t *testing.T) {
+	c, s := between(1, "rails", "postgres", "10.0.0.1", "10.0.0.3", 5432)
+	c.RetransPackets, s.RetransPackets = 3, 1200
+	for has, want := range map[[2]bool]string{{true, true}: "3/1200 1203", {false, true}: "-/1200 1200", {true, false}: "3/- 3/-", {false, false}: "- -"} {
+		j := table.NewJoint([]string{"web1", "db1"}, 0)
+		for i, r := range []table.Row{c, s} {
+			if !has[i] {
+				r.Has &^= conn.HasPath
+			}
+			j.Apply(i, &table.Told{Rows: []table.Row{r}})
+		}
+		d := start(t, 120, 24, Config{})
+		snap := j.Snapshot(time.Unix(100, 0), 100*second)
+		for r := range snap.Rows() {
+			var got []string
+			for _, w := range []int{9, 5} {
+				text, _ := d.cols.of["retrans_packets"].cell(nil, &d.env, &item{row: r, at: snap}, w)
+				got = append(got, strings.TrimSpace(string(text)))
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%v: %q, want %q", has, got, want)
+			}
+		}
+	}
+}
+
+// TestBothEndsASCII has both ends where there is ASCII alone.
+func TestBothEndsASCII(t *testing.T) {
+	d := hostPairs(t, 120, 24, Config{ASCII: true})
+	d.sees("web1>db1", "rails>postgres")
+	if text := string(d.export()); !strings.HasPrefix(text, "host,peer_host,peer_comm,peer_pid,proto,comm,pid,") || !strings.Contains(text, "\nweb1,db1,postgres,80,tcp,rails,4242,") {
+		t.Errorf("exported %s", text)
+	}
+}
+
 // TestOtherEndDetails opens the end that has no row of its own, from its host.
 func TestOtherEndDetails(t *testing.T) {
 	d := hostPairs(t, 120, 40, Config{})

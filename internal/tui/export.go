@@ -119,6 +119,8 @@ func exportNames(c *screenColumn) []string {
 	switch c.name {
 	case "process":
 		return []string{"comm", "pid"}
+	case "host":
+		return []string{"host", "peer_host", "peer_comm", "peer_pid"}
 	case "local":
 		return []string{"laddr", "lport"}
 	case "remote":
