@@ -152,7 +152,9 @@ func (j *Joint) join(a, b int32) {
 	e.set(b, a+1)
 	j.t.hide(j.t.slot(b))
 	if e.links[b].since != e.turn && j.row(a).Event == conn.EventOpen {
-		j.t.slot(a).Event = conn.EventSample // it was told, of the other end
+		s, o := j.t.slot(a), j.row(b)
+		s.Event = conn.EventSample // it was told, of the other end, and so were its bytes
+		s.RxRate, s.TxRate = o.TxRate, o.RxRate
 	}
 }
 

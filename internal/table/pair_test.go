@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
@@ -278,5 +279,108 @@ func TestHeld(t *testing.T) {
 	o.SendQueue = 9
 	if from, to := Heavier(&r, &o); from != &o || to != &r {
 		t.Error("what waits does not weigh")
+	}
+}
+
+// TestPairRates has the bytes of a connection that one host tells of later in one tick's
+// rates, not in two.
+func TestPairRates(t *testing.T) {
+	j := NewJoint([]string{"web", "db"}, 0)
+	c, s := ends2(1, 40000, conn.EventOpen)
+	s.RxRate = 1000
+	tell(j, 1, 1, s)
+	seen(t, j, 1)
+	s.Event, s.RxRate, c.TxRate = conn.EventSample, 7, 1007
+	tell(j, 1, 2, s)
+	tell(j, 0, 2, c)
+	snap := j.Snapshot(time.Unix(0, 2), 2)
+	for r := range snap.Rows() {
+		if r.TxRate != 7 || r.RxRate != 0 || snap.HostOf(r) != "web" {
+			t.Errorf("%s sent %d/s", snap.HostOf(r), r.TxRate)
+		}
+	}
+}
+
+// TestPairsHold has three hosts say anything of a few connections, whatever sense it
+// makes, and looks whether all that is kept of pairs is consistent.
+func TestPairsHold(t *testing.T) {
+	for seed := range uint64(40) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		j := NewJoint([]string{"a", "b", "c"}, 8)
+		events := []conn.Event{conn.EventSample, conn.EventSample, conn.EventOpen, conn.EventClose, conn.EventFail}
+		states := []conn.State{conn.Established, conn.Established, conn.TimeWait, conn.Closed, conn.Listen}
+		for tick := range int64(200) {
+			for range rnd.IntN(4) {
+				told := &Told{Mono: tick * 1e9, Full: rnd.IntN(8) == 0, First: rnd.IntN(20) == 0}
+				for range rnd.IntN(5) {
+					client, server := ends2(uint64(1+rnd.IntN(6)), uint16(40000+rnd.IntN(3)), events[rnd.IntN(len(events))])
+					r := []Row{client, server}[rnd.IntN(2)]
+					r.State, r.Opened = states[rnd.IntN(len(states))], int64(rnd.IntN(3))*int64(4*time.Second)
+					told.Rows = append(told.Rows, r)
+				}
+				if rnd.IntN(3) == 0 {
+					told.Gone = []conn.ID{{Cookie: uint64(1 + rnd.IntN(6))}}
+				}
+				j.Apply(rnd.IntN(3), told)
+			}
+			if rnd.IntN(10) == 0 {
+				j.State(rnd.IntN(3), HostState(rnd.IntN(4)), "", tick*1e9)
+			}
+			checkPairs(t, j, tick*1e9)
+			if t.Failed() {
+				t.Fatalf("seed %d, tick %d", seed, tick)
+			}
+		}
+		for i := range 3 {
+			j.State(i, HostGone, "", 0)
+		}
+		checkPairs(t, j, 300e9)
+		if len(j.ends.heads) > 0 || len(j.ends.late) > 0 || j.t.shown != 0 || len(j.t.index) != 0 {
+			t.Errorf("seed %d: %d chains, %d late, %d shown and %d rows are left", seed, len(j.ends.heads), len(j.ends.late), j.t.shown, len(j.t.index))
+		}
+	}
+}
+
+func checkPairs(t *testing.T, j *Joint, mono int64) {
+	t.Helper()
+	s := j.Snapshot(time.Unix(0, mono), mono)
+	defer s.Release()
+	late := map[conn.ID]bool{}
+	for _, l := range j.ends.late {
+		late[l.id] = true
+	}
+	rows, all := 0, 0
+	for r, shown := range s.Ends() {
+		o := s.Other(r)
+		all++
+		if shown {
+			rows++
+		} else if o == nil && !late[r.ID] {
+			t.Errorf("%s/%s is not shown", s.HostOf(r), r.ID)
+		}
+		if o != nil && (s.Other(o) != r || o.ID.Host == r.ID.Host || pairOf(o) != pairOf(r).turned()) {
+			t.Errorf("%+v is the other end of %+v", o, r)
+		}
+	}
+	if rows != s.Len() || all != len(j.t.index) {
+		t.Errorf("%d rows and %d ends, not %d and %d", rows, all, s.Len(), len(j.t.index))
+	}
+	chained := 0
+	for h, at := range j.ends.heads {
+		for before := int32(0); at != 0; before, at = at, j.ends.links[at-1].next {
+			if r := j.row(at - 1); j.ends.hash(r) != h || !joinable(r) || j.ends.links[at-1].prev != before {
+				t.Errorf("%+v is in a chain", r)
+			}
+			chained++
+		}
+	}
+	joinables := 0
+	for r := range s.Ends() {
+		if joinable(r) {
+			joinables++
+		}
+	}
+	if chained != joinables {
+		t.Errorf("%d rows in chains, %d may be", chained, joinables)
 	}
 }
