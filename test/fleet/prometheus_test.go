@@ -366,6 +366,7 @@ func TestScraped(t *testing.T) {
 			e.moved(from, want)
 			e.invariant(began)
 			e.shown()
+			e.together()
 			t.Logf("%.0f bytes sent, %.0f received", want.tx, want.rx)
 		})
 	}
