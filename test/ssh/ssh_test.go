@@ -51,7 +51,7 @@ func newSite(t *testing.T, n int) *site {
 		}
 	}
 	s.write("sshd_config", "HostKey "+s.path("host")+"\nAuthorizedKeysFile "+s.path("user.pub")+
-		"\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nPidFile none\nSetEnv PATH="+s.path("remote")+":/usr/bin:/bin TMPDIR="+s.path("tmp")+"\n")
+		"\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nPidFile none\nSetEnv PATH="+s.path("remote")+":/usr/bin:/bin TMPDIR="+s.path("tmp")+" HOME="+s.dir+"\n") // bash reads the .bashrc there when sshd runs it: not root's
 	config := "Host *\n User root\n IdentityFile " + s.path("user") + "\n IdentitiesOnly yes\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n"
 	for i := range n {
 		ns := testkit.NetNS(t)
