@@ -44,6 +44,14 @@ func (u udpHolders) add(h *tcptopHolder) {
 	}
 }
 
+// held is how often any of them is held.
+func (u udpHolders) held() (n int) {
+	for _, of := range u {
+		n += int(of.n)
+	}
+	return n
+}
+
 // tell notes in rows how many hold their sockets. One that is younger than the pass is not known.
 func (u udpHolders) tell(rows []conn.Conn) {
 	for i := range rows {
@@ -71,10 +79,11 @@ func (t *slotTable) is(h *tcptopHolder) bool {
 }
 
 // count notes for each connection how many processes a pass found to hold it; the next
-// sweep names those that others hold than before. It sorts held; used is as of reach.
-func (t *slotTable) count(held []tcptopHolder, pass uint16, used int) {
+// sweep names those that others hold than before. It sorts held; used is as of reach. There
+// are news where an owner or such a number is another one.
+func (t *slotTable) count(held []tcptopHolder, pass uint16, used int) (news bool) {
 	if len(held) == maxHeld {
-		return
+		return true
 	}
 	slices.SortFunc(held, func(a, b tcptopHolder) int {
 		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Tgid, b.Tgid))
@@ -90,12 +99,15 @@ func (t *slotTable) count(held []tcptopHolder, pass uint16, used int) {
 				n++
 			}
 		}
+		news = news || s.Pass == pass|passTaken
 		if s.Pass != 0 && s.Holders != n && t.phase(slot) == phaseOpen {
+			news = true
 			s.Holders = n
 			atomic.StoreUint64(&t.hot[slot].Stamp, 0)
 			t.hot[slot].Again = 1
 		}
 	}
+	return news
 }
 
 // Holders lists the processes that hold a socket now, by a pass over all open files.

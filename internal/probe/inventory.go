@@ -21,20 +21,34 @@ import (
 // CPU time the next waits for costShare times t, so each takes at most one percent of
 // a core, or with conn.Config.Calm a third of that. Whoever looks for an owner is not kept waiting longer than ownersPause. Where
 // nobody does, what is known of owners is looked over after checkPause.
+//
+// A pass that found nothing new is followed by one that waits quietRest times as long,
+// longest at most: a host whose connections stay pays a tenth.
 const (
 	costShare   = int64(100)
 	calmShare   = int64(300)
 	ownersPause = int64(5 * time.Second)
 	checkPause  = int64(5 * time.Second)
+	quietRest   = int64(10)
+	longest     = int64(30 * time.Second)
 )
+
+// restFor is how long to wait after a pass that took cost.
+func (v *inventory) restFor(cost int64, quiet bool) int64 {
+	rest := v.share * cost
+	if !quiet {
+		return rest
+	}
+	return max(rest, min(quietRest*rest, longest))
+}
 
 // threadsEvery is how often a pass also looks for namespaces that only a thread is in.
 const threadsEvery = 8
 
-// quietRest is how many times longer the pass over TCP sockets rests where the last one
-// found nothing new, until a connection ends that may leave a time-wait socket: it walks
-// the whole hash of established sockets for each namespace.
-const quietRest = 3
+// miniRest is how many times longer the pass over TCP sockets, which walks the whole hash
+// of established sockets for each namespace, rests where the last one found nothing new
+// but there are time-wait or syn-recv sockets: nothing else tells when these go.
+const miniRest = 3
 
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
@@ -48,9 +62,12 @@ type inventory struct {
 	pass    uint16         // number of the last pass over open files
 	held    []tcptopHolder // what it found that owners don't
 	udp     udpHolders     // who held UDP sockets then; nil where they are not measured
+	udpHeld int            // how often they were
+	still   bool           // it found nothing new
 
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
-	soonTCP             int64                // likewise, once a connection has ended
+	soonTCP             int64                // likewise, once a connection has ended or something asks for it
+	asked               bool                 // something does
 	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
@@ -115,12 +132,15 @@ func (v *inventory) runOwners(slots *slotTable) error {
 		if err == nil && slots.gaveAway(v.held, v.pass) {
 			err = v.walkFiles(true)
 		}
-		slots.count(v.held, v.pass, used)
+		v.still = !slots.count(v.held, v.pass, used)
 		return err
 	})
+	if n := v.udp.held(); n != v.udpHeld {
+		v.udpHeld, v.still = n, false
+	}
 	now := monotonic()
 	v.nextOwners = now + min(v.share*cost, ownersPause)
-	v.nextCheck = now + max(v.share*cost, checkPause)
+	v.nextCheck = now + max(v.restFor(cost, v.still), checkPause)
 	return err
 }
 
@@ -214,7 +234,7 @@ func (v *inventory) counting(first bool, pass func() error) error {
 
 // tcpDue reports whether the pass over all namespaces' TCP sockets may run again.
 func (v *inventory) tcpDue(now int64) bool {
-	return now >= v.nextTCP || len(v.left) > 0 && now >= v.soonTCP
+	return now >= v.nextTCP || (v.asked || len(v.left) > 0) && now >= v.soonTCP
 }
 
 // runTCP walks the TCP sockets of every network namespace: those with counters get
@@ -225,7 +245,8 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		v.nextTCP = math.MaxInt64
 		return conns, gone, nil
 	}
-	known, ended := len(conns)+len(gone), len(v.left) > 0
+	known, ended := len(conns)+len(gone), len(v.left) > 0 || v.asked
+	v.asked = false
 	cost, err := costOf(func() error {
 		return v.counting(!v.counted, func() error { return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
@@ -242,8 +263,11 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	v.left, v.leftBefore = v.leftBefore, v.left
 	now := monotonic()
 	v.soonTCP, v.nextTCP = now+v.share*cost, now+v.share*cost
-	if !ended && len(conns)+len(gone) == known {
-		v.nextTCP = now + quietRest*v.share*cost
+	switch quiet := !ended && len(conns)+len(gone) == known; {
+	case quiet && len(v.minis) > 0:
+		v.nextTCP = now + miniRest*v.share*cost
+	case quiet:
+		v.nextTCP = now + v.restFor(cost, true)
 	}
 	return conns, gone, nil
 }
@@ -315,6 +339,14 @@ func (v *inventory) inherit(c *conn.Conn) {
 func (v *inventory) leave(c *conn.Conn, limit int) {
 	if c.Proto == conn.TCP && c.Reason == conn.FinLocal && len(v.left) < limit {
 		v.left[c.ID.Cookie] = heir{c.Owner, c.UID, c.Dir, c.Cgroup}
+	}
+}
+
+// ask wants a pass for what a listener tells: connections in their handshake, a
+// namespace that is not known yet.
+func (v *inventory) ask(c *conn.Conn) {
+	if _, known := v.spaces[uint64(c.NetNS)]; c.SYNQueue > 0 || !known {
+		v.asked = true
 	}
 }
 

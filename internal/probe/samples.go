@@ -192,6 +192,7 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 		s.inv.grown(c.ID)
 		if c.State == conn.Listen {
 			s.listens.fill(slot, c)
+			s.inv.ask(c)
 		}
 		if s.slots.owned(slot) {
 			delete(s.unowned, slot)
