@@ -22,19 +22,24 @@ import (
 // a core, or with conn.Config.Calm a third of that. Whoever looks for an owner is not kept waiting longer than ownersPause. Where
 // nobody does, what is known of owners is looked over after checkPause.
 //
-// A pass that found nothing new is followed by one that waits quietRest times as long,
-// longest at most: a host whose connections stay pays a tenth.
+// A pass that found nothing new is followed by one that waits quietRest times as long, at
+// most longestOwners or longestTCP: a host whose connections stay pays a tenth. What a pass
+// over TCP sockets looks for is asked for otherwise, too (ask, leave); that somebody has
+// handed on a socket is told by nothing else.
 const (
 	costShare   = int64(100)
 	calmShare   = int64(300)
 	ownersPause = int64(5 * time.Second)
 	checkPause  = int64(5 * time.Second)
 	quietRest   = int64(10)
-	longest     = int64(30 * time.Second)
+
+	longestOwners = int64(time.Minute)
+	longestTCP    = int64(2 * time.Minute)
 )
 
-// restFor is how long to wait after a pass that took cost.
-func (v *inventory) restFor(cost int64, quiet bool) int64 {
+// restFor is how long to wait after a pass that took cost, a quiet one for no more than
+// longest unless it costs that much.
+func (v *inventory) restFor(cost int64, quiet bool, longest int64) int64 {
 	rest := v.share * cost
 	if !quiet {
 		return rest
@@ -140,7 +145,7 @@ func (v *inventory) runOwners(slots *slotTable) error {
 	}
 	now := monotonic()
 	v.nextOwners = now + min(v.share*cost, ownersPause)
-	v.nextCheck = now + max(v.restFor(cost, v.still), checkPause)
+	v.nextCheck = now + max(v.restFor(cost, v.still, longestOwners), checkPause)
 	return err
 }
 
@@ -267,7 +272,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	case quiet && len(v.minis) > 0:
 		v.nextTCP = now + miniRest*v.share*cost
 	case quiet:
-		v.nextTCP = now + v.restFor(cost, true)
+		v.nextTCP = now + v.restFor(cost, true, longestTCP)
 	}
 	return conns, gone, nil
 }

@@ -20,13 +20,13 @@ func TestRestFor(t *testing.T) {
 	}{
 		{costShare, 20 * time.Millisecond, 2 * time.Second, false},
 		{costShare, 20 * time.Millisecond, 20 * time.Second, true},
-		{costShare, 200 * time.Millisecond, 30 * time.Second, true},
-		{costShare, 400 * time.Millisecond, 40 * time.Second, true}, // never more than a percent of a core
+		{costShare, 200 * time.Millisecond, time.Minute, true},
+		{costShare, 800 * time.Millisecond, 80 * time.Second, true}, // never more than a percent of a core
 		{calmShare, 20 * time.Millisecond, 6 * time.Second, false},
-		{calmShare, 20 * time.Millisecond, 30 * time.Second, true},
+		{calmShare, 20 * time.Millisecond, time.Minute, true},
 	} {
 		v := &inventory{share: c.share}
-		if got := time.Duration(v.restFor(int64(c.cost), c.quiet)); got != c.rest {
+		if got := time.Duration(v.restFor(int64(c.cost), c.quiet, longestOwners)); got != c.rest {
 			t.Errorf("after a pass of %v (quiet: %v) the next waits %v, want %v", c.cost, c.quiet, got, c.rest)
 		}
 	}
