@@ -26,6 +26,8 @@ type pushOptions struct {
 	interval seconds
 	headers  string
 	ca       string
+	cert     string
+	key      string
 }
 
 func (o *pushOptions) flags() *pflag.FlagSet {
@@ -34,6 +36,8 @@ func (o *pushOptions) flags() *pflag.FlagSet {
 	f.Var(&o.interval, "otlp-interval", "`time` between two of these")
 	f.StringVar(&o.headers, "otlp-headers", "", "send along the headers in `file`, a line for each: Authorization: Bearer ...")
 	f.StringVar(&o.ca, "otlp-ca", "", "trust the authorities in `file` (PEM) instead of the system's")
+	f.StringVar(&o.cert, "otlp-cert", "", "be known by the certificate in `file` (PEM)")
+	f.StringVar(&o.key, "otlp-key", "", "its key is in `file` (PEM)")
 	return f
 }
 
@@ -50,6 +54,13 @@ func (o *pushOptions) open(ctx context.Context, board *metric.Board, host string
 	if u.Scheme == "https" { // of the SDK's exporter http with it is an error
 		if cfg.TLS, err = trusting(o.ca); err != nil {
 			return nil, 0, usagef("", "--otlp-ca: %v", err)
+		}
+		if o.cert != "" || o.key != "" {
+			pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+			if err != nil {
+				return nil, 0, usagef("", "--otlp-cert, --otlp-key: %v", err)
+			}
+			cfg.TLS.Certificates = []tls.Certificate{pair}
 		}
 	}
 	p, err := metric.NewPush(ctx, board, cfg)

@@ -2,15 +2,9 @@ package metric
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -20,35 +14,15 @@ import (
 	"time"
 
 	"tcptop/internal/group"
+	"tcptop/internal/testkit"
 )
 
-// certificate writes one for 127.0.0.1, that signs itself, and its key to dir.
-func certificate(t *testing.T, dir, name string) tls.Certificate {
+// issue writes a certificate for 127.0.0.1 and its key to dir.
+func issue(t *testing.T, a *testkit.Authority, dir, name string, good time.Duration) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	cert, key := a.Issue(good)
 	write(t, filepath.Join(dir, name+".crt"), string(cert))
-	write(t, filepath.Join(dir, name+".key"), string(private))
-	pair, err := tls.X509KeyPair(cert, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
+	write(t, filepath.Join(dir, name+".key"), string(key))
 }
 
 func write(t *testing.T, path, text string) string {
@@ -68,8 +42,9 @@ const (
 // Others are answered only with TLS and authentication, or where that is what is wanted.
 func TestListen(t *testing.T) {
 	dir := t.TempDir()
-	certificate(t, dir, "server")
-	certificate(t, dir, "client")
+	authority := testkit.NewAuthority(t)
+	issue(t, authority, dir, "server", time.Hour)
+	write(t, filepath.Join(dir, "client.crt"), string(authority.PEM))
 	file := func(name, text string) string { return write(t, filepath.Join(dir, name), text) }
 	tlsOnly, users := file("tls.yml", withTLS), file("users.yml", withUsers)
 	both, mutual := file("both.yml", withTLS+withUsers), file("mutual.yml", withTLS+withCerts)
@@ -135,14 +110,16 @@ func serve(t *testing.T, cfg ServeConfig, h http.Handler) string {
 	return s.Addr()
 }
 
+// Only who is who they have to be is answered, and only by who is; each case has a server
+// that would answer another one.
 func TestGuarded(t *testing.T) {
 	dir := t.TempDir()
-	server, client, stranger := certificate(t, dir, "server"), certificate(t, dir, "client"), certificate(t, dir, "stranger")
-	trust := x509.NewCertPool()
-	trust.AddCert(server.Leaf)
+	servers, clients := testkit.NewAuthority(t), testkit.NewAuthority(t)
+	issue(t, servers, dir, "server", time.Hour)
+	write(t, filepath.Join(dir, "client.crt"), string(clients.PEM))
 	h := newHost(group.Config{}).board.Handler()
-	get := func(addr, user string, certs ...tls.Certificate) string {
-		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: trust, Certificates: certs}}}
+	get := func(addr, user string, trust *testkit.Authority, certs ...tls.Certificate) string {
+		c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: trust.Trust(), Certificates: certs}}}
 		q, _ := http.NewRequest(http.MethodGet, "https://"+addr+"/metrics", nil)
 		if user != "" {
 			q.SetBasicAuth(user, "secret")
@@ -158,16 +135,25 @@ func TestGuarded(t *testing.T) {
 		return r.Status
 	}
 	basic := serve(t, ServeConfig{Addr: ":0", File: write(t, filepath.Join(dir, "both.yml"), withTLS+withUsers)}, h)
-	if a, b, c := get(basic, ""), get(basic, "eve"), get(basic, "prom"); a != "401 Unauthorized" || b != "401 Unauthorized" || c != "200 OK" {
-		t.Errorf("nobody %s, eve %s, prom %s", a, b, c)
-	}
 	mutual := serve(t, ServeConfig{Addr: ":0", File: write(t, filepath.Join(dir, "mutual.yml"), withTLS+withCerts)}, h)
-	if a, b, c := get(mutual, ""), get(mutual, "", stranger), get(mutual, "", client); a != "error" || b != "error" || c != "200 OK" {
-		t.Errorf("nobody %s, a stranger %s, the client %s", a, b, c)
+	for _, c := range []struct {
+		who, want, got string
+	}{
+		{"nobody", "401 Unauthorized", get(basic, "", servers)},
+		{"another user", "401 Unauthorized", get(basic, "eve", servers)},
+		{"the user", "200 OK", get(basic, "prom", servers)},
+		{"the user, of a server of another authority", "error", get(basic, "prom", clients)},
+		{"no certificate", "error", get(mutual, "", servers)},
+		{"a certificate of another authority", "error", get(mutual, "", servers, servers.Pair(time.Hour))},
+		{"a certificate that is expired", "error", get(mutual, "", servers, clients.Pair(-time.Minute))},
+		{"the certificate", "200 OK", get(mutual, "", servers, clients.Pair(time.Hour))},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %s, not %s", c.who, c.got, c.want)
+		}
 	}
-	trust = x509.NewCertPool()
-	trust.AddCert(stranger.Leaf)
-	if a := get(basic, "prom"); a != "error" {
-		t.Errorf("an authority that is not the server's: %s", a)
+	issue(t, servers, dir, "server", -time.Minute) // it is read again
+	if got := get(basic, "prom", servers); got != "error" {
+		t.Errorf("a server whose certificate is expired: %s", got)
 	}
 }

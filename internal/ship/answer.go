@@ -37,12 +37,16 @@ const (
 	maxWait   = 10 * time.Minute
 )
 
+// tlsAlert is what crypto/tls calls an alert of the other side: it does not take us, for one
+// because of our certificate. It has read nothing then.
+const tlsAlert = "remote error"
+
 // failed is the answer of a request that had none.
 func failed(err error) answer {
 	var dial *net.OpError
 	var stranger *tls.CertificateVerificationError
 	switch {
-	case errors.As(err, &stranger):
+	case errors.As(err, &stranger), errors.As(err, &dial) && dial.Op == tlsAlert:
 		return answer{verdict: denied, err: err}
 	case errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect"):
 		return answer{verdict: later, err: err}

@@ -2,12 +2,14 @@ package ship
 
 import (
 	"crypto/tls"
-	"encoding/pem"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
+
+	"tcptop/internal/testkit"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -58,38 +60,63 @@ func TestParseHeaders(t *testing.T) {
 	}
 }
 
-// Whoever is not who we were told to expect gets nothing.
+// Whoever is not who we were told to expect gets nothing, and who does not take us is not
+// asked as if it were busy: that is nobody's data's fault.
 func TestTLS(t *testing.T) {
-	asked := 0
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it tells of the stranger
-	srv.StartTLS()
-	defer srv.Close()
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
-	ask := func(tlsConfig TLS) error {
-		transport, err := NewTransport(tlsConfig)
-		if err != nil {
-			return err
+	ours, theirs := testkit.NewAuthority(t), testkit.NewAuthority(t)
+	const day, past = time.Hour, -time.Minute
+	for _, c := range []struct {
+		name   string
+		engine tls.Certificate
+		by     *testkit.Authority // that the engine trusts; nil takes everybody
+		trust  *testkit.Authority // that we do; nil is the system's
+		us     *testkit.Authority // that our certificate is of; nil is none
+		good   time.Duration      // for which it is
+		taken  bool
+	}{
+		{name: "known", engine: ours.Pair(day), trust: ours, taken: true},
+		{name: "a stranger", engine: ours.Pair(day)},
+		{name: "of another authority", engine: theirs.Pair(day), trust: ours},
+		{name: "expired", engine: ours.Pair(past), trust: ours},
+		{name: "both known", engine: ours.Pair(day), by: theirs, trust: ours, us: theirs, good: day, taken: true},
+		{name: "no certificate of ours", engine: ours.Pair(day), by: theirs, trust: ours},
+		{name: "ours is of another authority", engine: ours.Pair(day), by: theirs, trust: ours, us: ours, good: day},
+		{name: "ours is expired", engine: ours.Pair(day), by: theirs, trust: ours, us: theirs, good: past},
+	} {
+		asked := 0
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it tells of strangers
+		srv.TLS = &tls.Config{Certificates: []tls.Certificate{c.engine}}
+		if c.by != nil {
+			srv.TLS.ClientAuth, srv.TLS.ClientCAs = tls.RequireAndVerifyClientCert, c.by.Trust()
 		}
-		defer transport.CloseIdleConnections()
-		resp, err := NewClient(transport).Get(srv.URL)
+		srv.StartTLS()
+		var cfg TLS
+		if c.trust != nil {
+			cfg.CA = c.trust.PEM
+		}
+		if c.us != nil {
+			cfg.Cert, cfg.Key = c.us.Issue(c.good)
+		}
+		transport, err := NewTransport(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := NewClient(transport).Post(srv.URL, "text/plain", strings.NewReader("records"))
 		if err == nil {
 			err = resp.Body.Close()
 		}
-		return err
+		if taken := err == nil && asked == 1; taken != c.taken || !taken && (asked != 0 || failed(err).verdict != denied || failed(err).unsure) {
+			t.Errorf("%s: %v, asked %d times", c.name, err, asked)
+		}
+		transport.CloseIdleConnections()
+		srv.Close()
 	}
-	err := ask(TLS{})
-	var stranger *tls.CertificateVerificationError
-	if !errors.As(err, &stranger) || failed(err).verdict != denied || asked != 0 {
-		t.Errorf("a stranger: %v", err)
-	}
-	if err := ask(TLS{CA: ca}); err != nil || asked != 1 {
-		t.Errorf("known: %v", err)
-	}
-	if err := ask(TLS{CA: []byte("no")}); err == nil {
+	cert, _ := ours.Issue(day)
+	if _, err := NewTransport(TLS{CA: []byte("no")}); err == nil {
 		t.Error("no certificate")
 	}
-	if err := ask(TLS{CA: ca, Cert: ca}); err == nil {
+	if _, err := NewTransport(TLS{CA: ours.PEM, Cert: cert}); err == nil {
 		t.Error("a certificate without a key")
 	}
 }
