@@ -73,22 +73,28 @@ static __always_inline struct tcp_sock *tcp_at(__u64 sk)
 	return (struct tcp_sock *)to;
 }
 
+/* When a segment last came to or left the socket at an address, without copying the socket. */
+static __always_inline __u64 stamp_at(__u64 sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (!CAN_CAST)
+		return BPF_CORE_READ(tp, tcp_mstamp);
+	tp = bpf_rdonly_cast((void *)sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return tp->tcp_mstamp;
+}
+
 /*
- * Has nothing happened to a slot since the last copy, such as a segment that came or went?
- * Then nothing need be copied to see it. All that is read is the slot and the socket's stamp.
+ * Zero if nothing has happened to a slot since the last copy: then nothing need be copied
+ * to see it. All that is read is the slot and the socket's stamp.
  */
-static __always_inline bool stands_still(struct hot *h)
+static __always_inline __u64 news_of(struct hot *h)
 {
 	__u64 sk = h->sk;
 
 	if (!sk)
-		return true;
-	if (h->phase != PHASE_OPEN || h->again || h->listen)
-		return false;
-	if (CAN_CAST)
-		return ((struct tcp_sock *)bpf_rdonly_cast((void *)sk, bpf_core_type_id_kernel(struct tcp_sock)))
-			       ->tcp_mstamp == h->stamp;
-	return BPF_CORE_READ((struct tcp_sock *)sk, tcp_mstamp) == h->stamp;
+		return 0;
+	return (stamp_at(sk) ^ h->stamp) | (h->phase ^ PHASE_OPEN) | h->again | h->listen;
 }
 
 /* What is the socket at this address now, after it was read? */
@@ -242,19 +248,18 @@ __noinline int sweep_slot(__u32 slot, struct sweep_state *s)
 
 static long sweep_slots(__u32 i, struct sweep_state *s)
 {
-	__u32 first = s->start + i * ABREAST, moved = 0;
+	__u32 first = s->start + i * ABREAST;
+	__u64 news = 0;
 
 #pragma unroll
 	for (int j = 0; j < ABREAST; j++) {
 		struct hot *h = hot_at(first + j);
 
-		if (h && !stands_still(h))
-			moved |= 1 << j;
+		if (h)
+			news |= news_of(h);
 	}
-	for (int j = 0; moved && j < ABREAST; j++, moved >>= 1) {
-		if (moved & 1 && first + j < s->end)
-			sweep_slot(first + j, s);
-	}
+	for (int j = 0; news && j < ABREAST && first + j < s->end; j++)
+		sweep_slot(first + j, s);
 	return 0;
 }
 
