@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,11 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(flagFailure)
 	root.SetHelpFunc(helpFunc(root.HelpFunc(), groups))
 	root.AddCommand(agentCommand(env, list), fleetCommand(env, list), recordCommand(env, list), replayCommand(env, list), reportCommand(env, list), doctorCommand(env), configCommand(env), versionCommand(env), fieldsTopic(list), filterTopic())
+	for name, words := range map[string]int{"agent": math.MaxInt, "record": math.MaxInt, "replay": 1, "report": 1, "doctor": 1, "config": 1, "version": 1} {
+		if c, _, err := root.Find([]string{name}); err == nil {
+			ofThisHost(list, c, words)
+		}
+	}
 	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
