@@ -54,13 +54,14 @@ func (c *Config) runThere() string {
 		run + now + "; s=$?; [ $s -eq 2 ] || exit $s; exec " + run + older
 }
 
-// copyThere runs a copy. It is in a directory of its own for as long as it takes to arrive,
-// which goes whatever ends that, and is gone before it runs: what runs is the open file.
+// copyThere runs a copy. What arrives is an open file that has no name any more, and that file
+// is what runs: nothing is left whatever ends it, SIGKILL too. Only while a place is looked for is
+// there a directory, for some milliseconds.
 func (c *Config) copyThere() string {
 	now, _ := c.arguments()
-	start := "exec 3<\"$d/tcptop\"; rm -rf \"$d\"; d=; exec /proc/self/fd/3 " + now
-	if c.Sudo { // which closes what is open
-		start = "sudo -n sh -c " + quote("exec 3<\"$1/tcptop\" && rm -rf \"$1\" && shift && exec /proc/self/fd/3 \"$@\"") + " sh \"$d\" " + now
+	start := "exec /proc/self/fd/3 " + now
+	if c.Sudo { // which closes what is open, and gets it from this shell, who waits
+		start = "sudo -n /proc/$$/fd/3 " + now + "; exit $?"
 	}
 	return strings.Join([]string{
 		"umask 077",
@@ -68,10 +69,10 @@ func (c *Config) copyThere() string {
 		"d=; trap '[ -z \"$d\" ] || rm -rf \"$d\"' EXIT; trap 'exit 1' HUP INT PIPE TERM",
 		// A directory may be mounted so that nothing in it can be run.
 		`for t in "${TMPDIR:-/tmp}" /var/tmp /dev/shm "$HOME"; do d=$(mktemp -d "$t/tcptop.XXXXXXXXXX" 2>/dev/null) || { d=; continue; }; ` +
-			`echo "#!/bin/sh" >"$d/x" && chmod 700 "$d/x" && "$d/x" 2>/dev/null && break; rm -rf "$d"; d=; done`,
+			`echo "#!/bin/sh" >"$d/tcptop" && chmod 700 "$d/tcptop" && "$d/tcptop" 2>/dev/null && break; rm -rf "$d"; d=; done`,
 		fmt.Sprintf(`[ -n "$d" ] || { echo "tcptop: no directory there to run a program from" >&2; exit %d; }`, exitMachine),
-		fmt.Sprintf(`cat >"$d/tcptop"; [ "$(wc -c <"$d/tcptop")" -eq %d ] || { echo "tcptop: the copy did not arrive" >&2; exit 1; }`, len(c.Copy)),
-		`chmod 700 "$d/tcptop"`,
+		`exec 4>"$d/tcptop" 3<"$d/tcptop"; rm -rf "$d"; d=`,
+		fmt.Sprintf(`cat >&4; exec 4>&-; [ "$(wc -c <&3)" -eq %d ] || { echo "tcptop: the copy did not arrive" >&2; exit 1; }`, len(c.Copy)),
 		start,
 	}, "; ")
 }

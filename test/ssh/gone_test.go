@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,54 @@ func (p *page) String() string {
 	return p.text.String()
 }
 
+// watch is a tcptop that shows hosts as lines until the test ends it.
+type watch struct {
+	*exec.Cmd
+	t         *testing.T
+	out, said page
+}
+
+func (s *site) watch(args ...string) *watch {
+	s.t.Helper()
+	w := &watch{Cmd: s.tcptop(append([]string{"fleet", "-b", "-d", "0.2", "-o", "csv", "--backend", "diag"}, args...)...), t: s.t}
+	w.Stdout, w.Stderr = &w.out, &w.said
+	if err := w.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = w.Process.Kill(); _ = w.Wait() })
+	return w
+}
+
+// sees waits until p has want so many times.
+func (w *watch) sees(p *page, want string, times int) {
+	w.t.Helper()
+	testkit.Eventually(w.t, testkit.Patience(30*time.Second), func() error {
+		if text := p.String(); strings.Count(text, want) < times {
+			return fmt.Errorf("%q is not there %d times:\n%s%s", want, times, text, &w.said)
+		}
+		return nil
+	})
+}
+
+// more waits until rows are told again.
+func (w *watch) more(rows ...string) {
+	w.t.Helper()
+	text := w.out.String()
+	for _, row := range rows {
+		w.sees(&w.out, row, strings.Count(text, row)+2)
+	}
+}
+
+func (w *watch) end() {
+	w.t.Helper()
+	if err := w.Process.Signal(os.Interrupt); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.Wait(); err != nil {
+		w.t.Errorf("%v\n%s", err, &w.said)
+	}
+}
+
 // TestGone kills the ssh of one of two hosts: that one is named as gone, the other one
 // goes on, and the first is there again by itself.
 func TestGone(t *testing.T) {
@@ -39,40 +88,19 @@ func TestGone(t *testing.T) {
 	s.install()
 	s.talk(0, 1000)
 	s.talk(1, 2000)
-	var out, said page
-	c := s.tcptop("fleet", "h1", "h2", "-b", "-d", "0.2", "-o", "csv", "--fields", "host,tx_bytes", "--backend", "diag", "-e", "--", "tx_bytes>0")
-	c.Stdout, c.Stderr = &out, &said
-	if err := c.Start(); err != nil {
+	w := s.watch("h1", "h2", "--fields", "host,tx_bytes", "-e", "--", "tx_bytes>0")
+	w.sees(&w.out, "h1,1000\n", 1)
+	w.sees(&w.out, "h2,2000\n", 1)
+	if err := syscall.Kill(sshTo(t, w.Process.Pid, "h2"), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	sees := func(p *page, want string, times int) {
-		t.Helper()
-		testkit.Eventually(t, testkit.Patience(30*time.Second), func() error {
-			if text := p.String(); strings.Count(text, want) < times {
-				return fmt.Errorf("%q is not there %d times:\n%s", want, times, text)
-			}
-			return nil
-		})
-	}
-	sees(&out, "h1,1000\n", 1)
-	sees(&out, "h2,2000\n", 1)
-	if err := syscall.Kill(sshTo(t, c.Process.Pid, "h2"), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	sees(&said, "tcptop: h2 is gone: ", 1)
-	text := out.String()
-	sees(&out, "h1,1000\n", strings.Count(text, "h1,1000\n")+2)
-	sees(&said, "tcptop: h2 is ok\n", 1)
-	sees(&out, "h2,2000\n", strings.Count(text, "h2,2000\n")+2)
-	if strings.Contains(said.String(), "h1 is") {
-		t.Errorf("h1 was well all the time:\n%s", &said)
-	}
-	if err := c.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, &said)
+	w.sees(&w.said, "tcptop: h2 is gone: ", 1)
+	w.more("h1,1000\n")
+	w.sees(&w.said, "tcptop: h2 is ok\n", 1)
+	w.more("h2,2000\n")
+	w.end()
+	if strings.Contains(w.said.String(), "h1 is") {
+		t.Errorf("h1 was well all the time:\n%s", &w.said)
 	}
 }
 
