@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +53,7 @@ func (d *demo) spawn(h *host, name string, c *exec.Cmd) error {
 	go func() {
 		_ = c.Wait() // its state says as much
 		close(r.done)
-		if !d.ending.Load() {
+		if !d.ending.Load() && !interrupted(c.ProcessState) {
 			text, _ := os.ReadFile(r.log)
 			select {
 			case d.failed <- fmt.Errorf("%s of %s ended: %v\n%s", name, h.name, c.ProcessState, text[max(0, len(text)-2000):]):
@@ -61,6 +62,13 @@ func (d *demo) spawn(h *host, name string, c *exec.Cmd) error {
 		}
 	}()
 	return nil
+}
+
+// interrupted reports whether a process was ended by ^C, which may come before it has a
+// group of its own, and is for the demo.
+func interrupted(p *os.ProcessState) bool {
+	status, ok := p.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGINT
 }
 
 // start has everything run, and the traffic begin once the engine knows who will make it:
