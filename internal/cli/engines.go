@@ -12,6 +12,7 @@ import (
 
 	"tcptop/internal/fleet"
 	"tcptop/internal/table"
+	"tcptop/internal/tui"
 )
 
 // question is one to an engine: what hosts move, by groups, by connections or
@@ -44,6 +45,7 @@ type engineFeed struct {
 
 	every  time.Duration
 	turned chan struct{} // something else is looked at
+	wait   bool          // for an engine that has not answered yet: another view may have one that does
 
 	mu   sync.Mutex
 	at   *question          // is looked at
@@ -56,11 +58,11 @@ type engineFeed struct {
 // of is the question that a view's rows answer.
 func (e *engineFeed) of(view string) *question {
 	switch {
-	case e.conns != nil && (e.groups == nil || view == "" || view == "Connections"):
+	case e.conns != nil && (e.groups == nil || view == "" || view == tui.ConnectionsView):
 		return e.conns
-	case view == "Remotes":
+	case view == tui.RemotesView:
 		return e.peers
-	case view == "Workloads":
+	case view == tui.WorkloadsView:
 		return e.workloads
 	}
 	return e.groups
@@ -79,12 +81,12 @@ func (e *engineFeed) names() string {
 
 // views are those that the engines can fill.
 func (e *engineFeed) views() []string {
-	all := []string{"Processes", "Remotes", "Hosts", "Workloads"}
+	all := []string{tui.ProcessesView, tui.RemotesView, tui.HostsView, tui.WorkloadsView}
 	if e.groups != nil {
-		all = append(all, "Groups")
+		all = append(all, tui.GroupsView)
 	}
 	if e.conns != nil {
-		all = append(all, "Connections")
+		all = append(all, tui.ConnectionsView)
 	}
 	return all
 }
@@ -134,7 +136,7 @@ func (e *engineFeed) snapshot(ctx context.Context) (s *table.Snapshot, about []s
 			answer.Time = q.came.UTC()
 		}
 		return q.roll.Snapshot(answer, q.now(), monotonic(), ""), aboutAnswer(answer), nil
-	case !e.any:
+	case !e.any && !e.wait:
 		return nil, nil, &failure{code: exitRuntime, msg: q.name + ": " + err.Error(), hint: q.hint}
 	}
 	trouble := fmt.Sprintf("%s does not answer: %v", q.name, err)

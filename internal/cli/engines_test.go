@@ -96,8 +96,14 @@ func TestEngineTurned(t *testing.T) {
 	if err != nil || n != 2 {
 		t.Errorf("%d answers, %v", n, err)
 	}
+	// An engine that has not answered yet is waited for where there is another one.
+	e = &engineFeed{groups: told("groups"), conns: e.peers, every: time.Hour, turned: make(chan struct{}, 1), wait: true}
+	e.at = e.of("")
+	if s, about, err := e.snapshot(t.Context()); err != nil || s.Len() != 0 || len(about) != 1 {
+		t.Errorf("%q, %v", about, err)
+	}
 	// Where nobody has answered yet there is nothing to show.
-	e = &engineFeed{groups: e.peers, every: time.Hour, turned: make(chan struct{}, 1)}
+	e = &engineFeed{groups: e.conns, every: time.Hour, turned: make(chan struct{}, 1)}
 	e.at = e.of("")
 	if err := e.each(t.Context(), func(*table.Snapshot, []string) bool { return false }); err == nil {
 		t.Error("an engine that never answered has something to show")

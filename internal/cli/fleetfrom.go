@@ -78,6 +78,7 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 	if o.remote.ends {
 		p.engine.apart()
 	}
+	p.engine.wait = p.live && len(from.urls) > 1
 	if err := p.confine(n); err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func (o *options) runEngine(env *Env, list *column.List, cmd *cobra.Command, fro
 
 // open makes the engines, and says what asking them needs.
 func (o *fromOptions) open(every time.Duration, n *needs) (*engineFeed, error) {
+	if len(o.urls) == 0 {
+		return nil, usagef("such as --from prom+https://prometheus:9090", "fleet has nobody to ask: no --from is given")
+	}
 	e := &engineFeed{every: every, turned: make(chan struct{}, 1)}
 	if len(o.headers) > len(o.urls) || len(o.urls) > 1 && len(o.headers) == 1 {
 		return nil, usagef("an empty file sends nothing", "--from-headers is given %d times for %d engines", len(o.headers), len(o.urls))

@@ -23,8 +23,8 @@ func engineFrame(d *driver, at int64, peer string) {
 // The views are those that the engines can fill, and each tells what is looked at.
 func TestEngineViews(t *testing.T) {
 	var looked []string
-	cfg := Config{Host: "engine", Views: []string{"Processes", "Remotes", "Hosts", "Workloads", groupsView, connectionsView},
-		Viewed: func(view string) bool { looked = append(looked, view); return view == "Remotes" }}
+	cfg := Config{Host: "engine", Views: []string{ProcessesView, RemotesView, HostsView, WorkloadsView, GroupsView, ConnectionsView},
+		Viewed: func(view string) bool { looked = append(looked, view); return view == RemotesView }}
 	d := start(t, 120, 24, cfg)
 	engineFrame(d, 100*second, "internet")
 	d.sees("1 connections", "Connections 1")
@@ -49,7 +49,7 @@ func TestEngineViews(t *testing.T) {
 
 // With groups alone the first view has them, and there is no other.
 func TestGroupsAlone(t *testing.T) {
-	d := start(t, 120, 24, Config{Host: "engine", Views: []string{"Processes", "Remotes", "Hosts", "Workloads", groupsView}, Viewed: func(string) bool { return false }})
+	d := start(t, 120, 24, Config{Host: "engine", Views: []string{ProcessesView, RemotesView, HostsView, WorkloadsView, GroupsView}, Viewed: func(string) bool { return false }})
 	engineFrame(d, 100*second, "internet")
 	d.sees("Groups 1", "1 groups")
 	d.press("8")

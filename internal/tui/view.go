@@ -19,10 +19,14 @@ const (
 	viewCount
 )
 
-// The views whose rows are connections, and groups of these as an engine has them.
+// The names of the views that engines fill (Config.Views).
 const (
-	connectionsView = "Connections"
-	groupsView      = "Groups"
+	ConnectionsView = "Connections"
+	GroupsView      = "Groups" // of connections, as an engine has them
+	ProcessesView   = "Processes"
+	RemotesView     = "Remotes"
+	HostsView       = "Hosts"
+	WorkloadsView   = "Workloads"
 )
 
 // view is one way to look at the rows, with its own columns, order and cursor.
@@ -62,11 +66,11 @@ func newViews(names []string) [viewCount]*view {
 	all := usualViews()
 	if names != nil {
 		for _, v := range all {
-			v.sums = slices.Contains(names, groupsView) && (v.name != connectionsView || !slices.Contains(names, connectionsView))
+			v.sums = slices.Contains(names, GroupsView) && (v.name != ConnectionsView || !slices.Contains(names, ConnectionsView))
 			v.told()
 		}
-		if !slices.Contains(names, connectionsView) {
-			all[connections].name, all[groups].name = groupsView, ""
+		if !slices.Contains(names, ConnectionsView) {
+			all[connections].name, all[groups].name = GroupsView, ""
 		}
 	}
 	for _, v := range all {
@@ -93,22 +97,22 @@ func (v *view) told() {
 func usualViews() [viewCount]*view {
 	rate := sorting{"rate", true}
 	all := [viewCount]*view{
-		connections: {name: connectionsView, sort: rate, columns: []string{"proto", "process", "local", "remote", "state",
+		connections: {name: ConnectionsView, sort: rate, columns: []string{"proto", "process", "local", "remote", "state",
 			"rx_rate", "tx_rate", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
-		processes: {name: "Processes", sort: rate, group: "process", columns: []string{"group", "conns", "user",
+		processes: {name: ProcessesView, sort: rate, group: "process", columns: []string{"group", "conns", "user",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
-		remotes: {name: "Remotes", sort: rate, group: "remote", columns: []string{"group", "conns", "process",
+		remotes: {name: RemotesView, sort: rate, group: "remote", columns: []string{"group", "conns", "process",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "limit", "age_ms", "graph"}},
 		listeners: {name: "Listeners", sort: sorting{"local", false}, columns: []string{"proto", "process", "local",
 			"backlog", "backlog_max", "drops", "accept_rate", "accept_p50_us", "accept_p99_us", "syn_queue", "listen_overflows", "syncookies_sent",
 			"recv_queue", "recv_buffer", "unit", "user", "netns", "age_ms"}},
 		events: {name: "Events", columns: []string{"ts", "event", "proto", "process", "local", "remote", "close_reason",
 			"errno", "age_ms", "rx_bytes", "tx_bytes", "connect_us", "syn_retries", "close_detail"}},
-		hosts: {name: "Hosts", sort: rate, group: "host", columns: []string{"group", "conns",
+		hosts: {name: HostsView, sort: rate, group: "host", columns: []string{"group", "conns",
 			"rx_rate", "tx_rate", "rx_bytes", "tx_bytes", "rtt_us", "retrans_packets", "lost_packets", "drops", "limit", "age_ms", "graph"}},
 	}
-	all[workloads] = &view{name: "Workloads", sort: rate, group: "workload", columns: slices.Clone(all[remotes].columns)}
-	all[groups] = &view{name: groupsView, sort: rate, columns: slices.Clone(all[connections].columns)}
+	all[workloads] = &view{name: WorkloadsView, sort: rate, group: "workload", columns: slices.Clone(all[remotes].columns)}
+	all[groups] = &view{name: GroupsView, sort: rate, columns: slices.Clone(all[connections].columns)}
 	return all
 }
 
