@@ -25,7 +25,9 @@ func TestEngines(t *testing.T) {
 	e.at = e.of("")
 	views := []string{"Remotes", "Workloads", "Processes", "Connections"}
 	var got []string
-	err := e.each(t.Context(), func(s *table.Snapshot, _ []string) bool {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // the next tick is in an hour
+	defer cancel()
+	err := e.each(ctx, func(s *table.Snapshot, _ []string) bool {
 		defer s.Release()
 		got = append(got, s.Hosts[0].Name)
 		if len(got) > len(views) {
@@ -77,7 +79,9 @@ func TestEngineTurned(t *testing.T) {
 		e.viewed("Hosts")
 	}()
 	n := 0
-	err := e.each(t.Context(), func(s *table.Snapshot, about []string) bool {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := e.each(ctx, func(s *table.Snapshot, about []string) bool {
 		defer s.Release()
 		switch n++; n {
 		case 1:
