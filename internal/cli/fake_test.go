@@ -321,7 +321,7 @@ func lossy() []*conn.Sample {
 		s.Loss = conn.Loss{TableFull: 12, RingFull: 3}
 		s.Totals = []conn.OwnerTotal{
 			{PID: 7, Comm: conn.MakeName("a\nb"), Conns: 5, RxBytes: 1_200_000, TxBytes: 300},
-			{UID: 33, Conns: 8}, {PID: 9, Comm: conn.MakeName("c"), Conns: 1}, {PID: 10, Comm: conn.MakeName("d"), Conns: 1},
+			{UID: 33, Conns: 8, Raddr: conn.Addr{15: 1}}, {PID: 11, Comm: conn.MakeName("e"), Raddr: conn.Addr{15: 1}, Open: 4, OpenRx: 70}, {PID: 9, Comm: conn.MakeName("c"), Conns: 1}, {PID: 10, Comm: conn.MakeName("d"), Conns: 1},
 		}
 	}
 	return ss

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"tcptop/internal/column"
@@ -13,7 +11,7 @@ import (
 	"tcptop/internal/table"
 )
 
-// maxOwners is how many owners of lost rows a line names.
+// maxOwners is how many owners and remotes of lost rows a line names.
 const maxOwners = 3
 
 // lossReport tells stderr what the stream does not show.
@@ -30,7 +28,7 @@ func (l *lossReport) tick(s *table.Snapshot) {
 	}
 	l.total = s.Loss
 	l.totals = append(l.totals[:0], s.Totals...)
-	fmt.Fprint(l.stderr, message("lost in this tick: "+lossText(s.Lost)+ownersText(s.Totals), ""))
+	fmt.Fprint(l.stderr, message("lost in this tick: "+lossText(s.Lost)+notShownText(s.Totals)+endedText(s.Totals), ""))
 }
 
 // end prints the sum if anything was lost at all.
@@ -38,7 +36,7 @@ func (l *lossReport) end() {
 	if l.total == (conn.Loss{}) {
 		return
 	}
-	fmt.Fprint(l.stderr, message("lost since start: "+lossText(l.total)+ownersText(l.totals), ""))
+	fmt.Fprint(l.stderr, message("lost since start: "+lossText(l.total)+endedText(l.totals), ""))
 }
 
 func lossText(l conn.Loss) string {
@@ -67,35 +65,82 @@ func lossText(l conn.Loss) string {
 	return strings.Join(parts, ", ")
 }
 
-// ownersText names the owners that lost most rows, with all that the lost rows
+// endedText names the owners and remotes of most lost rows, with all that the lost rows
 // have carried since start.
-func ownersText(totals []conn.OwnerTotal) string {
-	if len(totals) == 0 {
+func endedText(totals []conn.OwnerTotal) string {
+	row := func(t *conn.OwnerTotal) string {
+		if t.Conns == 0 {
+			return ""
+		}
+		return fmt.Sprintf("rows %d, rx %s, tx %s", t.Conns, size(t.RxBytes), size(t.TxBytes))
+	}
+	owners := listed("by owner", conn.ByOwner(totals), ownerName, row)
+	if owners == "" {
 		return ""
 	}
-	most := slices.SortedFunc(slices.Values(totals), func(a, b conn.OwnerTotal) int {
-		return cmp.Or(cmp.Compare(b.Conns, a.Conns), cmp.Compare(b.RxBytes+b.TxBytes, a.RxBytes+a.TxBytes),
-			cmp.Compare(a.PID, b.PID), cmp.Compare(a.UID, b.UID))
-	})
+	return "; not in rows since start, " + owners + "; " + listed("by remote", conn.ByRemote(totals), remoteName, row)
+}
+
+// notShownText says likewise how many connections have no row now.
+func notShownText(totals []conn.OwnerTotal) string {
+	row := func(t *conn.OwnerTotal) string {
+		if t.Open == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d, rx %s, tx %s", t.Open, size(t.OpenRx), size(t.OpenTx))
+	}
+	owners := listed("by owner", conn.ByOwner(totals), ownerName, row)
+	if owners == "" {
+		return ""
+	}
+	n := uint64(0)
+	for i := range totals {
+		n += totals[i].Open
+	}
+	return fmt.Sprintf("; not shown now: %d connections, %s; %s", n, owners, listed("by remote", conn.ByRemote(totals), remoteName, row))
+}
+
+// listed names the first of all for which there is something to say.
+func listed(by string, all []conn.OwnerTotal, name, say func(*conn.OwnerTotal) string) string {
 	var b strings.Builder
-	b.WriteString("; not in rows since start, by owner:")
-	for i, t := range most[:min(len(most), maxOwners)] {
-		if i > 0 {
+	n := 0
+	for i := range all {
+		text := say(&all[i])
+		if text == "" {
+			continue
+		}
+		if n++; n > maxOwners {
+			continue
+		}
+		if n > 1 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, " %s (rows %d, rx %s, tx %s)", ownerName(&t), t.Conns, size(t.RxBytes), size(t.TxBytes))
+		fmt.Fprintf(&b, " %s (%s)", name(&all[i]), text)
 	}
-	if more := len(most) - maxOwners; more > 0 {
-		fmt.Fprintf(&b, " and %d more", more)
+	switch {
+	case n == 0:
+		return ""
+	case n > maxOwners:
+		fmt.Fprintf(&b, " and %d more", n-maxOwners)
 	}
-	return b.String()
+	return by + ":" + b.String()
 }
 
 func ownerName(t *conn.OwnerTotal) string {
-	if t.PID == 0 {
-		return fmt.Sprintf("uid %d", t.UID)
+	switch {
+	case t.PID != 0:
+		return fmt.Sprintf("%s[%d]", output.AppendVisible(nil, t.Comm.Bytes()), t.PID)
+	case t.UID == conn.NoUID:
+		return "others"
 	}
-	return fmt.Sprintf("%s[%d]", output.AppendVisible(nil, t.Comm.Bytes()), t.PID)
+	return fmt.Sprintf("uid %d", t.UID)
+}
+
+func remoteName(t *conn.OwnerTotal) string {
+	if t.Raddr == (conn.Addr{}) {
+		return "not known"
+	}
+	return t.Raddr.Netip().String()
 }
 
 func size(n uint64) string { return strings.TrimLeft(string(column.AppendBytes(nil, n)), " ") }

@@ -31,7 +31,7 @@ type Sample struct {
 	Cost        Cost         // of tcptop itself, read once a second at most
 	Programs    []Program    // likewise; a new slice with each reading, nil where there are none
 	Faults      []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
-	Totals      []OwnerTotal // what Loss hides, summed by owner since tcptop started
+	Totals      []OwnerTotal // the connections that have no row
 	Last        bool         // the source ends after this sample
 	Reset       bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
 }
@@ -76,18 +76,6 @@ type Loss struct {
 	Unnamed         uint64 // look-ups of names that found no room or failed; what was not named is null
 	TransitionsFull uint64 // changes of state that found no room, or no row
 	RowsFull        uint64 // connections beyond the table's bound in user space
-}
-
-// OwnerTotal sums the connections whose rows were lost, by owner. PID is 0 where
-// no process context was seen; then user and cgroup, which the socket itself
-// knows, still tell whose they were.
-type OwnerTotal struct {
-	PID              uint32
-	Comm             Name
-	UID              uint32
-	Cgroup           uint64
-	Conns            uint64
-	RxBytes, TxBytes uint64
 }
 
 // Source yields samples until ctx ends or it fails. When ctx ends it yields one

@@ -78,6 +78,10 @@ func (s *sampler) openedNow(sp *space) int64 {
 func (s *sampler) add(sp *space, r *reading, opened int64) {
 	if *s.count(r.small) >= s.cfg.MaxConns {
 		s.full[0]++
+		t := s.unseen.At(s.unseen.Place(conn.TotalOf(&r.Conn)))
+		t.Open++
+		t.OpenRx += r.RxBytes
+		t.OpenTx += r.TxBytes
 		return
 	}
 	*s.count(r.small)++

@@ -220,7 +220,12 @@ func TestBound(t *testing.T) {
 	if s.Loss.RowsFull != 2 {
 		t.Errorf("%d rows found no room, want 2", s.Loss.RowsFull)
 	}
-	h.tick(conn.TCP, connection(2))
+	if got := conn.ByRemote(s.Totals); len(got) != 1 || got[0].Open != 2 || got[0].Raddr == (conn.Addr{}) {
+		t.Errorf("%+v are not shown, want 2", got)
+	}
+	if s = h.tick(conn.TCP, connection(2)); len(s.Totals) != 0 {
+		t.Errorf("%+v are not shown, want none", s.Totals)
+	}
 	s = h.tick(conn.TCP, connection(2), connection(3), connection(4))
 	h.want(t, s, ids{Conns: []string{"3"}})
 	if s.Loss.RowsFull != 3 {

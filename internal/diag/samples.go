@@ -16,10 +16,11 @@ type sampler struct {
 	round  uint32 // of the tick; the first is 1
 	spaces *spaces
 	owners owners
-	moved  []place // of rows that this sample names
-	second reading // of a socket that was asked for again
-	kept   [2]int  // rows in all spaces: of sockets with counters and of small ones
-	full   [2]int  // sockets that found no room: in this tick and in the one before
+	moved  []place     // of rows that this sample names
+	second reading     // of a socket that was asked for again
+	kept   [2]int      // rows in all spaces: of sockets with counters and of small ones
+	full   [2]int      // sockets that found no room: in this tick and in the one before
+	unseen conn.Totals // those of this tick
 }
 
 // place is where a row is, until its namespace's rows change.
@@ -70,6 +71,7 @@ func (s *sampler) begin(mono int64, at time.Time) {
 	s.out.Conns, s.out.Closed, s.out.Gone = s.out.Conns[:0], s.out.Closed[:0], s.out.Gone[:0]
 	s.moved, s.out.Faults = s.moved[:0], s.out.Faults[:0]
 	s.full = [2]int{0, s.full[0]}
+	s.unseen.Clear()
 }
 
 // finish copies the rows that moved, once their owners are known.
@@ -79,6 +81,7 @@ func (s *sampler) finish() {
 			s.out.Conns = append(s.out.Conns, r.Conn)
 		}
 	}
+	s.out.Totals = s.unseen.Append(s.out.Totals[:0])
 	s.out.Loss.RowsFull += uint64(max(s.full[0]-s.full[1], 0))
 }
 

@@ -25,6 +25,7 @@ type View struct {
 	Places    int     // for groups, taken or not
 	Evictions uint64
 	Loss      conn.Loss
+	NotShown  uint64 // open connections that have no row
 	Cost      conn.Cost
 	Programs  []conn.Program
 
@@ -51,7 +52,7 @@ func (f *Folder) look(s *table.Snapshot) *View {
 	v := &View{
 		Time: s.Time, Began: when(f.start), Mono: s.Mono, Origin: s.Origin, Host: f.host,
 		Retired: f.slots.retired, Folded: f.slots.folded, Places: f.cfg.Top, Evictions: f.slots.evictions,
-		Loss: s.Loss, Cost: s.Cost, Programs: s.Programs,
+		Loss: s.Loss, NotShown: s.NotShown(), Cost: s.Cost, Programs: s.Programs,
 	}
 	v.Groups = make([]Group, 0, len(f.slots.named)+1)
 	for _, g := range f.slots.named {

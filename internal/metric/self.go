@@ -16,6 +16,11 @@ func selfMetrics() []Metric {
 					yield(Point{Labels: []string{l.reason}, N: l.n})
 				}
 			})},
+		{Name: "tcptop.capture.unlisted.connections", Unit: "{connection}", Kind: Gauge,
+			Help: "Open connections beyond --max-conns, which no group has: their bytes count when they end.",
+			points: of(func(v *group.View, yield func(Point)) {
+				yield(Point{N: v.NotShown})
+			})},
 		{Name: "tcptop.tick.timestamp", Unit: "s", Kind: Gauge, per: 1e9,
 			Help: "When the newest numbers were measured, in seconds since 1970.",
 			points: of(func(v *group.View, yield func(Point)) {

@@ -116,6 +116,7 @@ func (w *changesWriter) tick(s *table.Snapshot, rows int) {
 	b = strconv.AppendBool(append(b, `,"first":`...), !w.started)
 	b = strconv.AppendInt(append(b, `,"rows":`...), int64(rows), 10)
 	b = append(append(append(b, `,"source":"`...), s.Origin.String()...), '"')
+	b = strconv.AppendUint(append(b, `,"not_shown":`...), s.NotShown(), 10)
 	b = appendLost(b, &s.Loss)
 	b = appendTexts(append(b, `,"faults":`...), s.Faults)
 	b = appendTexts(append(b, `,"missing":`...), w.missing())

@@ -129,7 +129,7 @@ var headMembers = join(
 	one("cost_hook_ns", func(s *conn.Sample) *uint64 { return &s.Cost.HookTime }),
 )
 
-// totalMembers are all numbers of an owner's total.
+// totalMembers are all numbers of an OwnerTotal.
 var totalMembers = join(
 	one("pid", func(t *conn.OwnerTotal) *uint32 { return &t.PID }),
 	name("comm", func(t *conn.OwnerTotal) *conn.Name { return &t.Comm }),
@@ -138,6 +138,10 @@ var totalMembers = join(
 	one("conns", func(t *conn.OwnerTotal) *uint64 { return &t.Conns }),
 	one("rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.RxBytes }),
 	one("tx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.TxBytes }),
+	address("raddr", func(t *conn.OwnerTotal) *conn.Addr { return &t.Raddr }),
+	one("open", func(t *conn.OwnerTotal) *uint64 { return &t.Open }),
+	one("open_rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.OpenRx }),
+	one("open_tx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.OpenTx }),
 )
 
 // goneMembers name a row that ends.

@@ -109,6 +109,7 @@ func (d *decoder) end() *tick {
 	t := d.next
 	t.ended, t.clock, t.First = true, l.Mono, l.First
 	t.Origin, t.Version = d.words.origin[l.Source], cut(l.Version)
+	t.NotShown = l.Unseen
 	t.Loss = loss(l.Losses)
 	t.Loss.RowsFull += full
 	t.Faults, t.missing = texts(l.Faults), texts(l.Missing)

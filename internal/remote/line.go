@@ -113,6 +113,7 @@ type line struct {
 	Mono    int64             `json:"mono_ns"`
 	First   bool              `json:"first"`
 	Rows    *int              `json:"rows"`
+	Unseen  uint64            `json:"not_shown"`
 	Losses  map[string]uint64 `json:"lost"`
 	Faults  []string          `json:"faults"`
 	Missing []string          `json:"missing"`

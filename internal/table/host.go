@@ -24,16 +24,18 @@ func (s HostState) String() string {
 
 // Host is what a snapshot says of one of several hosts.
 type Host struct {
-	Name    string // as the person calls it; "" is a place that no host has
-	State   HostState
-	Since   int64  // monotonic ns when State began; 0 is from the start
-	Why     string // it is not heard; hostile until escaped
-	Heard   int64  // monotonic ns of its newest tick; 0 is none
-	First   bool   // that was its first: its rates are not known
-	Origin  conn.Origin
-	Loss    conn.Loss // since it is heard
-	Faults  []string  // hostile until escaped
-	Version string    // of its tcptop, "" is not known; hostile until escaped
+	Name   string // as the person calls it; "" is a place that no host has
+	State  HostState
+	Since  int64  // monotonic ns when State began; 0 is from the start
+	Why    string // it is not heard; hostile until escaped
+	Heard  int64  // monotonic ns of its newest tick; 0 is none
+	First  bool   // that was its first: its rates are not known
+	Origin conn.Origin
+	Loss   conn.Loss // since it is heard
+
+	NotShown uint64   // its open connections that have no row
+	Faults   []string // hostile until escaped
+	Version  string   // of its tcptop, "" is not known; hostile until escaped
 }
 
 // host is the host of r, nil where rows are one host's.

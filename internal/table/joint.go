@@ -10,15 +10,17 @@ import (
 // Told is one tick of a host whose own table has made the rows. Times are in the
 // monotonic ns of who joins.
 type Told struct {
-	Mono    int64
-	First   bool // of this host: rates are not known, and Rows is everything
-	Full    bool // Rows is everything: what is not named has gone
-	Rows    []Row
-	Gone    []conn.ID
-	Origin  conn.Origin
-	Loss    conn.Loss
-	Faults  []string
-	Version string
+	Mono   int64
+	First  bool // of this host: rates are not known, and Rows is everything
+	Full   bool // Rows is everything: what is not named has gone
+	Rows   []Row
+	Gone   []conn.ID
+	Origin conn.Origin
+	Loss   conn.Loss
+	Faults []string
+
+	NotShown uint64 // open connections that have no row
+	Version  string
 }
 
 // Joint joins the rows of several hosts into snapshots. It takes rates and verdicts as
@@ -107,6 +109,7 @@ func (j *Joint) Apply(host int, told *Told) {
 	}
 	m.fresh, m.lulled = true, false
 	h.Heard, h.First, h.Origin, h.Loss, h.Faults, h.Version = told.Mono, told.First, told.Origin, told.Loss, told.Faults, told.Version
+	h.NotShown = told.NotShown
 	h.Loss.RowsFull += m.refused
 }
 
@@ -266,12 +269,19 @@ func (j *Joint) each(pages []int32, f func(slot)) {
 // ends of a connection between two of the hosts are one row (Snapshot.Other).
 func (j *Joint) Snapshot(at time.Time, mono int64) *Snapshot {
 	var loss conn.Loss
+	unseen := conn.OwnerTotal{UID: conn.NoUID}
 	for i, m := range j.members {
 		j.lull(m)
 		m.fresh = false
 		loss = addLoss(loss, j.hosts[i].Loss)
+		if j.hosts[i].State != HostGone {
+			unseen.Open += j.hosts[i].NotShown
+		}
 	}
 	s := &Snapshot{Time: at, Mono: mono, Loss: loss, Lost: lostSince(j.loss, loss), Hosts: append([]Host(nil), j.hosts...)}
+	if unseen.Open > 0 {
+		s.Totals = []conn.OwnerTotal{unseen}
+	}
 	if j.before != 0 {
 		s.Elapsed = time.Duration(max(mono-j.before, 0))
 	}

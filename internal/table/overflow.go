@@ -2,95 +2,108 @@ package table
 
 import "tcptop/internal/conn"
 
-// maxOwners bounds the owners that overflow tells apart; later ones are summed
-// under the zero owner.
-const maxOwners = 4096
-
 // overflow counts the connections that found no row, each once.
 type overflow struct {
 	count  uint64
-	open   map[conn.ID]struct{} // counted and not closed yet
-	totals []conn.OwnerTotal    // of those that closed
-	index  map[owner]int        // into totals
+	open   map[conn.ID]unseen // counted and not closed yet
+	totals conn.Totals
 }
 
-// owner is what an OwnerTotal sums by.
-type owner struct {
-	pid    uint32
-	comm   conn.Name
-	uid    uint32
-	cgroup uint64
+// unseen is an open connection without a row: where it is summed, and with what.
+type unseen struct {
+	place  int
+	rx, tx uint64
 }
 
 // refuse counts an open connection. Beyond bound of them the rest is counted
 // when it closes.
-func (o *overflow) refuse(id conn.ID, bound int) {
-	if _, counted := o.open[id]; counted || len(o.open) >= bound {
+func (o *overflow) refuse(c *conn.Conn, bound int) {
+	was, counted := o.open[c.ID]
+	switch {
+	case counted:
+		o.leave(was)
+	case len(o.open) >= bound:
 		return
+	default:
+		o.count++
 	}
 	if o.open == nil {
-		o.open = make(map[conn.ID]struct{})
+		o.open = make(map[conn.ID]unseen)
 	}
-	o.open[id] = struct{}{}
-	o.count++
+	place := o.totals.Place(conn.TotalOf(c))
+	t := o.totals.At(place)
+	t.Open++
+	t.OpenRx += c.RxBytes
+	t.OpenTx += c.TxBytes
+	o.open[c.ID] = unseen{place, c.RxBytes, c.TxBytes}
 }
 
 // placed says that the connection has a row now, or is gone.
 func (o *overflow) placed(id conn.ID) {
-	if len(o.open) > 0 {
-		delete(o.open, id)
+	if len(o.open) == 0 {
+		return
 	}
+	if was, counted := o.open[id]; counted {
+		delete(o.open, id)
+		o.leave(was)
+	}
+}
+
+// leave takes an open connection out of its sum.
+func (o *overflow) leave(was unseen) {
+	t := o.totals.At(was.place)
+	t.Open--
+	t.OpenRx -= was.rx
+	t.OpenTx -= was.tx
+	o.totals.Leave(was.place)
 }
 
 // close adds a connection's final counters to its owner's.
 func (o *overflow) close(c *conn.Conn) {
-	if _, counted := o.open[c.ID]; counted {
+	if was, counted := o.open[c.ID]; counted {
 		delete(o.open, c.ID)
+		o.leave(was)
 	} else {
 		o.count++
 	}
-	total := conn.OwnerTotal{
-		PID: c.Owner.PID, Comm: c.Owner.Comm, UID: c.UID, Cgroup: c.Cgroup,
-		Conns: 1, RxBytes: c.RxBytes, TxBytes: c.TxBytes,
-	}
-	if _, known := o.index[ownerOf(&total)]; !known && len(o.totals) >= maxOwners {
-		total.PID, total.Comm, total.UID, total.Cgroup = 0, conn.Name{}, 0, 0
-	}
-	if o.index == nil {
-		o.index = make(map[owner]int)
-	}
-	o.totals = addTotal(o.totals, o.index, &total)
+	t := o.totals.At(o.totals.Place(conn.TotalOf(c)))
+	t.Conns++
+	t.RxBytes += c.RxBytes
+	t.TxBytes += c.TxBytes
 }
 
 // merge returns a new slice with the source's totals and our own.
 func (o *overflow) merge(source []conn.OwnerTotal) []conn.OwnerTotal {
-	if len(source)+len(o.totals) == 0 {
+	own := o.totals.Append(nil)
+	if len(source)+len(own) == 0 {
 		return nil
 	}
-	sum := make([]conn.OwnerTotal, 0, len(source)+len(o.totals))
-	index := make(map[owner]int, cap(sum))
-	for i := range source {
-		sum = addTotal(sum, index, &source[i])
-	}
-	for i := range o.totals {
-		sum = addTotal(sum, index, &o.totals[i])
-	}
-	return sum
+	return conn.SumTotals(source, own)
 }
 
-func addTotal(sum []conn.OwnerTotal, index map[owner]int, t *conn.OwnerTotal) []conn.OwnerTotal {
-	i, known := index[ownerOf(t)]
-	if !known {
-		index[ownerOf(t)] = len(sum)
-		return append(sum, *t)
+// endedSince is what of the totals ended between two ticks.
+func endedSince(before, now []conn.OwnerTotal) (ended []conn.OwnerTotal) {
+	if len(now) == 0 {
+		return nil
 	}
-	sum[i].Conns += t.Conns
-	sum[i].RxBytes += t.RxBytes
-	sum[i].TxBytes += t.TxBytes
-	return sum
+	was := make(map[conn.OwnerTotal]*conn.OwnerTotal, len(before))
+	for i := range before {
+		was[before[i].By()] = &before[i]
+	}
+	for i := range now {
+		d := now[i]
+		d.Open, d.OpenRx, d.OpenTx = 0, 0, 0
+		if b := was[d.By()]; b != nil {
+			d.Conns -= min(b.Conns, d.Conns)
+			d.RxBytes -= min(b.RxBytes, d.RxBytes)
+			d.TxBytes -= min(b.TxBytes, d.TxBytes)
+		}
+		if d.Conns > 0 {
+			ended = append(ended, d)
+		}
+	}
+	return ended
 }
-
-func ownerOf(t *conn.OwnerTotal) owner { return owner{t.PID, t.Comm, t.UID, t.Cgroup} }
 
 // lostSince is what was lost between two ticks; a counter that went back lost nothing.
 func lostSince(before, now conn.Loss) conn.Loss {

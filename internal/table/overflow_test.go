@@ -19,8 +19,13 @@ func TestOverflow(t *testing.T) {
 	snap := want(t, tab, at(0, tcp(1, 1, 0), tcp(2, 2, 0), owned(tcp(3, 3, 0), 9), owned(tcp(4, 4, 0), 9)),
 		line{1, conn.EventSample, conn.Established, false, 1, 0, 0, 0},
 		line{2, conn.EventSample, conn.Established, false, 2, 0, 0, 0})
-	if snap.Loss.RowsFull != 2 || snap.Lost.RowsFull != 2 || snap.Totals != nil {
+	if snap.Loss.RowsFull != 2 || snap.Lost.RowsFull != 2 || snap.NotShown() != 2 {
 		t.Errorf("Loss %+v Lost %+v Totals %v", snap.Loss, snap.Lost, snap.Totals)
+	}
+
+	open := []conn.OwnerTotal{{PID: 9, Comm: conn.MakeName("proc"), Open: 2, OpenRx: 7}}
+	if diff := cmp.Diff(open, snap.Totals); diff != "" || snap.Ended != nil {
+		t.Errorf("totals (-want +got):\n%s ended %v", diff, snap.Ended)
 	}
 
 	s := closing(at(1, owned(tcp(4, 40, 4), 9)), owned(tcp(3, 30, 3), 9), owned(tcp(5, 50, 5), 9))
@@ -33,9 +38,47 @@ func TestOverflow(t *testing.T) {
 	if snap.Loss.RowsFull != 3 || snap.Lost.RowsFull != 1 {
 		t.Errorf("Loss %+v Lost %+v", snap.Loss, snap.Lost)
 	}
-	totals := []conn.OwnerTotal{s.Totals[0], {PID: 9, Comm: conn.MakeName("proc"), Conns: 12, RxBytes: 1080, TxBytes: 108}}
+	totals := []conn.OwnerTotal{s.Totals[0], {PID: 9, Comm: conn.MakeName("proc"), Conns: 12, RxBytes: 1080, TxBytes: 108, Open: 1, OpenRx: 40, OpenTx: 4}}
 	if diff := cmp.Diff(totals, snap.Totals); diff != "" {
 		t.Errorf("totals (-want +got):\n%s", diff)
+	}
+	totals[1].Open, totals[1].OpenRx, totals[1].OpenTx = 0, 0, 0
+	if diff := cmp.Diff(totals, snap.Ended); diff != "" || snap.NotShown() != 1 {
+		t.Errorf("%d not shown; ended (-want +got):\n%s", snap.NotShown(), diff)
+	}
+
+	s = at(2)
+	s.Gone = []conn.ID{{Cookie: 4}}
+	tab.Apply(s)
+	if snap = tab.Snapshot(); snap.NotShown() != 0 || snap.Ended != nil {
+		t.Errorf("%d not shown after the last has gone, ended %v", snap.NotShown(), snap.Ended)
+	}
+}
+
+// TestOverflowByRemote has connections without a row move to another owner and remote's sum
+// when more is known of them.
+func TestOverflowByRemote(t *testing.T) {
+	to := func(c conn.Conn, last byte) conn.Conn {
+		c.Raddr = conn.Addr{15: last}
+		return c
+	}
+	tab := table.New(table.Config{MaxRows: 3})
+	tab.Apply(at(0, tcp(1, 0, 0), tcp(5, 0, 0), tcp(6, 0, 0), to(tcp(2, 20, 2), 7), to(tcp(3, 30, 3), 7), to(owned(tcp(4, 40, 4), 9), 8)))
+	tab.Apply(closing(at(1, to(owned(tcp(2, 25, 2), 9), 7)), to(tcp(3, 35, 3), 7)))
+	snap := tab.Snapshot()
+	remotes := []conn.OwnerTotal{
+		{Raddr: conn.Addr{15: 7}, Conns: 1, RxBytes: 35, TxBytes: 3, Open: 1, OpenRx: 25, OpenTx: 2},
+		{Raddr: conn.Addr{15: 8}, Open: 1, OpenRx: 40, OpenTx: 4},
+	}
+	if diff := cmp.Diff(remotes, conn.ByRemote(snap.Totals)); diff != "" {
+		t.Errorf("by remote (-want +got):\n%s", diff)
+	}
+	owners := []conn.OwnerTotal{
+		{PID: 9, Comm: conn.MakeName("proc"), Open: 2, OpenRx: 65, OpenTx: 6},
+		{Conns: 1, RxBytes: 35, TxBytes: 3},
+	}
+	if diff := cmp.Diff(owners, conn.ByOwner(snap.Totals)); diff != "" {
+		t.Errorf("by owner (-want +got):\n%s", diff)
 	}
 }
 

@@ -17,11 +17,12 @@ type Snapshot struct {
 	First   bool          // the first tick: rows are what was there before
 	Host    string
 	Origin  conn.Origin
-	Loss    conn.Loss // since start
-	Lost    conn.Loss // in this tick
-	Totals  []conn.OwnerTotal
-	Cost    conn.Cost // of tcptop itself, as of its last reading
-	Spent   conn.Cost // between the last two readings, Mono being the time between them; zero is not known
+	Loss    conn.Loss         // since start
+	Lost    conn.Loss         // in this tick
+	Totals  []conn.OwnerTotal // of connections that have no row
+	Ended   []conn.OwnerTotal // what of Totals ended in this tick
+	Cost    conn.Cost         // of tcptop itself, as of its last reading
+	Spent   conn.Cost         // between the last two readings, Mono being the time between them; zero is not known
 	// Programs are as of the last reading of Cost, Ran is what they took since the one before, in the
 	// same order.
 	Programs, Ran []conn.Program
@@ -41,6 +42,14 @@ type Snapshot struct {
 
 // Len is the number of rows.
 func (s *Snapshot) Len() int { return s.len }
+
+// NotShown is how many connections are open and have no row.
+func (s *Snapshot) NotShown() (n uint64) {
+	for i := range s.Totals {
+		n += s.Totals[i].Open
+	}
+	return n
+}
 
 // Rows yields every row in an order that a row keeps for life. Rows are shared
 // and must not be written to.

@@ -154,6 +154,11 @@ func (t *Table) account(s *conn.Sample) {
 	}
 	loss := s.Loss
 	loss.RowsFull += t.over.count
+	totals := t.over.merge(s.Totals)
+	var ended []conn.OwnerTotal
+	if !t.tick.first {
+		ended = endedSince(last.Totals, totals)
+	}
 	var events []event
 	if t.journal != nil {
 		events = t.journal.events
@@ -169,7 +174,8 @@ func (t *Table) account(s *conn.Sample) {
 		Loss:    loss,
 		Lost:    lostSince(before, loss),
 		Faults:  slices.Clone(s.Faults),
-		Totals:  t.over.merge(s.Totals),
+		Totals:  totals,
+		Ended:   ended,
 		Cost:    s.Cost,
 		Spent:   spent,
 		Ran:     ran,

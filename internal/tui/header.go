@@ -78,6 +78,13 @@ func (m *Model) lossText() string {
 	if s == nil {
 		return ""
 	}
+	var missing []string
+	count := func(n uint64, what string) string {
+		return strings.TrimLeft(string(column.AppendCount(nil, n)), " ") + " " + what
+	}
+	if n := s.NotShown(); n > 0 {
+		missing = append(missing, count(n, "not shown"))
+	}
 	l := &s.Loss
 	rows := l.TableFull + l.RingFull + l.QueueFull + l.RowsFull
 	var parts []string
@@ -86,13 +93,13 @@ func (m *Model) lossText() string {
 		what string
 	}{{rows, "rows"}, {l.FlowsFull, "datagrams"}, {l.Skipped, "events"}, {l.Unnamed, "names"}, {l.MissedTicks, "ticks"}} {
 		if part.n > 0 {
-			parts = append(parts, strings.TrimLeft(string(column.AppendCount(nil, part.n)), " ")+" "+part.what)
+			parts = append(parts, count(part.n, part.what))
 		}
 	}
-	text := ""
 	if len(parts) > 0 {
-		text = "lost " + strings.Join(parts, ", ")
+		missing = append(missing, "lost "+strings.Join(parts, ", "))
 	}
+	text := strings.Join(missing, ", ")
 	if m.latest.Log != "" {
 		text += " " + string(appendSafe(nil, []byte(m.latest.Log), m.cfg.ASCII))
 	}

@@ -79,6 +79,7 @@ func (m *Model) openHelp() {
 	t.addCommands(all)
 	if m.pane == nil {
 		t.addSigns()
+		t.addNotShown(m.head())
 		t.addPast(m)
 		t.addMissing(m)
 		t.addCost(m.head())
