@@ -13,6 +13,8 @@ type dictionary[T any] struct {
 	before  []named[T]        // while a key frame is made: those until then
 	fresh   []string          // content of those that the part at hand defines
 	size    int               // bytes of all
+	last    *T                // that passed
+	passed  uint32            // its number
 	keyed   int               // handles that the last key frame needed
 	least   int               // bytes likewise
 	scratch []byte
@@ -32,13 +34,14 @@ func (d *dictionary[T]) begin() {
 	d.before, d.named = d.named, make([]named[T], 1)
 	clear(d.numbers)
 	clear(d.handles)
-	d.fresh, d.size = d.fresh[:0], 0
+	d.fresh, d.size, d.last = d.fresh[:0], 0, nil
 }
 
-// renew turns handles of before into those of now.
-func (d *dictionary[T]) renew(handles []uint64) {
+// renew turns handles of before into those of now, and says their numbers.
+func (d *dictionary[T]) renew(handles, numbers []uint64) {
 	for i, h := range handles {
-		handles[i] = uint64(d.handle(d.before[h].is))
+		now := d.handle(d.before[h].is)
+		handles[i], numbers[i] = uint64(now), uint64(d.named[now].number)
 	}
 }
 
@@ -50,7 +53,7 @@ func (d *dictionary[T]) long() bool {
 	return len(d.named) >= max(maxTexts, 2*d.keyed) || d.size >= max(maxTextBytes, 2*d.least)
 }
 
-// handle is that of t, which is defined in this part if it was not before.
+// handle is that of t.
 func (d *dictionary[T]) handle(t *T) uint32 {
 	if t == nil {
 		return 0
@@ -58,6 +61,31 @@ func (d *dictionary[T]) handle(t *T) uint32 {
 	if h, known := d.handles[t]; known {
 		return h
 	}
+	n := d.content(t)
+	h := uint32(len(d.named))
+	d.named = append(d.named, named[T]{t, n})
+	d.handles[t] = h
+	return h
+}
+
+// number is that of t, of which nothing else is to be remembered.
+func (d *dictionary[T]) number(t *T) uint32 {
+	if t == nil {
+		return 0
+	}
+	if t != d.last {
+		d.last = t
+		if h, known := d.handles[t]; known {
+			d.passed = d.named[h].number
+		} else {
+			d.passed = d.content(t)
+		}
+	}
+	return d.passed
+}
+
+// content is the number of what t says, which is defined in this part if it was not before.
+func (d *dictionary[T]) content(t *T) uint32 {
 	d.scratch = d.scratch[:0]
 	for i := range d.texts {
 		s := d.texts[i].get(t)
@@ -71,17 +99,7 @@ func (d *dictionary[T]) handle(t *T) uint32 {
 		d.fresh = append(d.fresh, content)
 		d.size += len(content)
 	}
-	h := uint32(len(d.named))
-	d.named = append(d.named, named[T]{t, n})
-	d.handles[t] = h
-	return h
-}
-
-// numbersOf turns handles into numbers.
-func (d *dictionary[T]) numbersOf(handles []uint64) {
-	for i, h := range handles {
-		handles[i] = uint64(d.named[h].number)
-	}
+	return n
 }
 
 // define writes what this part is the first to use.

@@ -59,9 +59,13 @@ type Encoder struct {
 
 	// Of the set at hand, by row.
 	at      []uint32 // slot
+	runs    []run    // of them
 	fresh   []bool   // nothing was known in that slot
+	news    bool     // all are fresh
+	varying varying  // where all are
 	was, is []uint64 // a column, as it was known and as it is
 	handles [3][]uint64
+	numbers [3][]uint64 // of what these name
 	values  []uint64
 }
 
@@ -76,7 +80,9 @@ func NewEncoder(seq uint64) (*Encoder, error) {
 		places: newDictionary(placeTexts), processes: newDictionary(processTexts), remotes: newDictionary(remoteTexts),
 		at: make([]uint32, 0, partRows), fresh: make([]bool, partRows), values: make([]uint64, partRows),
 		was: make([]uint64, partRows), is: make([]uint64, partRows),
-		handles: [3][]uint64{make([]uint64, partRows), make([]uint64, partRows), make([]uint64, partRows)},
+	}
+	for which := range e.handles {
+		e.handles[which], e.numbers[which] = make([]uint64, partRows), make([]uint64, partRows)
 	}
 	e.slots = newSlotIndex(&e.known)
 	return e, nil
@@ -130,15 +136,15 @@ func (e *Encoder) renewed(s *conn.Sample) (rows []conn.Conn) {
 	if len(s.Places)+len(s.Processes)+len(s.Remotes) == 0 {
 		return nil
 	}
+	places, processes, remotes := changes(&e.places, s.Places), changes(&e.processes, s.Processes), changes(&e.remotes, s.Remotes)
+	if len(places)+len(processes)+len(remotes) == 0 {
+		return nil
+	}
 	named := make(map[conn.ID]bool, len(s.Conns)+len(s.Closed))
 	for _, list := range [][]conn.Conn{s.Conns, s.Closed} {
 		for i := range list {
 			named[list[i].ID] = true
 		}
-	}
-	places, processes, remotes := changes(&e.places, s.Places), changes(&e.processes, s.Processes), changes(&e.remotes, s.Remotes)
-	if len(places)+len(processes)+len(remotes) == 0 {
-		return nil
 	}
 	for from := uint32(0); ; from = e.at[len(e.at)-1] + 1 {
 		if e.at = e.known.slots(e.at[:0], from, partRows); len(e.at) == 0 {

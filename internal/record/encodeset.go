@@ -3,39 +3,54 @@ package record
 import "tcptop/internal/conn"
 
 // connSet writes rows as differences: a known connection's to what was known, a new
-// one's to the new one before it. Then it remembers them, or forgets those that ended.
+// one's to the new one before it. Then it remembers them, or forgets those that ended: of
+// a new one that ended nothing is kept at any time, its slot is one that nobody has.
 func (e *Encoder) connSet(set byte, rows []conn.Conn) {
-	e.at = e.at[:0]
+	e.at, e.news = e.at[:0], true
 	for i := range rows {
 		c := &rows[i]
 		slot, known := e.slots.slot(c.ID)
-		if !known {
-			slot = e.take(c)
+		switch {
+		case !known && set == setClosed:
+			slot, e.fresh[i] = e.next+uint32(i), true
+		case !known:
+			slot, e.fresh[i] = e.take(c), true
+		default:
+			e.fresh[i] = !e.known.live(slot)
 		}
-		e.at, e.fresh[i] = append(e.at, slot), !e.known.live(slot)
+		e.at, e.news = append(e.at, slot), e.news && e.fresh[i]
 	}
-	point(e, 0, &e.places, rows, func(c *conn.Conn) *conn.Place { return c.Place })
-	point(e, 1, &e.processes, rows, func(c *conn.Conn) *conn.Process { return c.Process })
-	point(e, 2, &e.remotes, rows, func(c *conn.Conn) *conn.Remote { return c.Remote })
+	point(e, set, 0, &e.places, rows, func(c *conn.Conn) *conn.Place { return c.Place })
+	point(e, set, 1, &e.processes, rows, func(c *conn.Conn) *conn.Process { return c.Process })
+	point(e, set, 2, &e.remotes, rows, func(c *conn.Conn) *conn.Remote { return c.Remote })
 	e.columns(set, rows)
 	for i := range rows {
-		if set == setClosed {
-			e.release(e.at[i], rows[i].ID)
-		} else {
+		if set == setConns {
 			e.known.keep(e.at[i])
+		} else if !e.fresh[i] {
+			e.release(e.at[i], rows[i].ID)
 		}
 	}
 }
 
-// point finds the handles of what rows point to.
-func point[T any](e *Encoder, which int, d *dictionary[T], rows []conn.Conn, at func(*conn.Conn) *T) {
+// point finds the numbers of what rows point to, and the handles of what those do that
+// stay.
+func point[T any](e *Encoder, set byte, which int, d *dictionary[T], rows []conn.Conn, at func(*conn.Conn) *T) {
+	handles, numbers := e.handles[which], e.numbers[which]
 	for i := range rows {
 		t := at(&rows[i])
-		if h := e.known.number(ledgerPlace+which, e.at[i]); !e.fresh[i] && d.named[h].is == t {
-			e.handles[which][i] = h
+		switch {
+		case !e.fresh[i] && d.named[e.known.number(ledgerPlace+which, e.at[i])].is == t:
+			handles[i] = e.known.number(ledgerPlace+which, e.at[i])
+		case set == setClosed:
+			numbers[i] = uint64(d.number(t))
 			continue
+		case i > 0 && t == at(&rows[i-1]):
+			handles[i] = handles[i-1]
+		default:
+			handles[i] = uint64(d.handle(t))
 		}
-		e.handles[which][i] = uint64(d.handle(t))
+		numbers[i] = uint64(d.named[handles[i]].number)
 	}
 }
 
@@ -46,12 +61,13 @@ func (e *Encoder) keySet() {
 	for i := range n {
 		e.fresh[i] = true
 	}
+	e.runs = e.known.runs(e.runs[:0], e.at)
 	for which := range e.handles {
-		e.known.read(ledgerPlace+which, e.at, e.handles[which][:n])
+		e.known.read(ledgerPlace+which, e.runs, e.at, e.handles[which][:n])
 	}
-	e.places.renew(e.handles[0][:n])
-	e.processes.renew(e.handles[1][:n])
-	e.remotes.renew(e.handles[2][:n])
+	e.places.renew(e.handles[0][:n], e.numbers[0])
+	e.processes.renew(e.handles[1][:n], e.numbers[1])
+	e.remotes.renew(e.handles[2][:n], e.numbers[2])
 	e.columns(setKey, nil)
 }
 
@@ -63,6 +79,7 @@ func (e *Encoder) columns(set byte, rows []conn.Conn) {
 	e.places.define(e.w)
 	e.processes.define(e.w)
 	e.remotes.define(e.w)
+	e.runs = e.known.runs(e.runs[:0], e.at)
 	v := e.values[:len(e.at)]
 	expected := int64(0)
 	for i := range v {
@@ -70,44 +87,62 @@ func (e *Encoder) columns(set byte, rows []conn.Conn) {
 		expected = int64(e.at[i]) + 1
 	}
 	e.w.column(columnSlot, v)
-	e.numbers(set, 0, e.places.numbersOf)
-	e.numbers(set, 1, e.processes.numbersOf)
-	e.numbers(set, 2, e.remotes.numbersOf)
+	numbersOf(e, set, 0, &e.places)
+	numbersOf(e, set, 1, &e.processes)
+	numbersOf(e, set, 2, &e.remotes)
+	if e.news = e.news && set != setKey; e.news {
+		e.varying.find(rows)
+	}
 	for m := range connMembers {
-		was, is := e.was[:len(e.at)], e.is[:len(e.at)]
-		e.known.read(m, e.at, was)
-		if set == setKey {
-			is = was
-		} else {
-			get := connMembers[m].get
-			for i := range rows {
-				is[i] = get(&rows[i])
-			}
-		}
-		if set == setConns {
-			e.known.write(m, e.at, is)
-		}
-		e.differences(columnMembers+m, was, is)
+		e.member(set, m, rows)
 	}
 	e.w.endColumns()
 }
 
-// numbers writes the column of what a dictionary calls what the rows point to.
-func (e *Encoder) numbers(set byte, which int, of func([]uint64)) {
+// member writes the column of a member.
+func (e *Encoder) member(set byte, m int, rows []conn.Conn) {
+	get := connMembers[m].get
+	if e.news && !e.varying.of(&connMembers[m]) {
+		v := get(&rows[0])
+		if set == setConns {
+			e.known.fill(m, e.runs, e.at, v)
+		}
+		e.w.first(columnMembers+m, v, len(rows))
+		return
+	}
 	was, is := e.was[:len(e.at)], e.is[:len(e.at)]
-	copy(is, e.handles[which])
-	e.known.read(ledgerPlace+which, e.at, was)
+	if !e.news {
+		e.known.read(m, e.runs, e.at, was)
+	}
+	if set == setKey {
+		is = was
+	}
+	for i := range rows {
+		is[i] = get(&rows[i])
+	}
+	if set == setConns {
+		e.known.write(m, e.runs, e.at, is)
+	}
+	e.differences(columnMembers+m, was, is)
+}
+
+// numbersOf writes the column of what a dictionary calls what the rows point to.
+func numbersOf[T any](e *Encoder, set byte, which int, d *dictionary[T]) {
+	was, handles := e.was[:len(e.at)], e.handles[which][:len(e.at)]
+	if !e.news {
+		e.known.read(ledgerPlace+which, e.runs, e.at, was)
+	}
 	for i := range was {
 		if e.fresh[i] {
 			was[i] = 0 // a handle of nothing, or of before the key frame
+		} else {
+			was[i] = uint64(d.named[was[i]].number)
 		}
 	}
 	if set != setClosed {
-		e.known.write(ledgerPlace+which, e.at, is)
+		e.known.write(ledgerPlace+which, e.runs, e.at, handles)
 	}
-	of(was)
-	of(is)
-	e.differences(columnPlace+which, was, is)
+	e.differences(columnPlace+which, was, e.numbers[which][:len(e.at)])
 }
 
 // differences writes a column as what it differs by from what was known.

@@ -178,18 +178,62 @@ func (l *ledger) number(column int, slot uint32) uint64 {
 	return 0
 }
 
+// run are neighbours of a list of slots, from one up to another, that share a sheet; nil is
+// where nobody was ever.
+type run struct {
+	*sheet
+	from, to int
+}
+
+// runs appends those of slots.
+func (l *ledger) runs(dst []run, slots []uint32) []run {
+	for i := 0; i < len(slots); {
+		from, n := i, slots[i]/sheetRows
+		for i < len(slots) && slots[i]/sheetRows == n {
+			i++
+		}
+		dst = append(dst, run{l.sheet(slots[from]), from, i})
+	}
+	return dst
+}
+
 // read fills v with the numbers of a column.
-func (l *ledger) read(column int, slots []uint32, v []uint64) {
-	for i, slot := range slots {
-		v[i] = l.number(column, slot)
+func (l *ledger) read(column int, runs []run, slots []uint32, v []uint64) {
+	for _, r := range runs {
+		if r.sheet == nil {
+			clear(v[r.from:r.to])
+			continue
+		}
+		p := &r.columns[column]
+		for i := r.from; i < r.to; i++ {
+			v[i] = p.at(slots[i] % sheetRows)
+		}
 	}
 }
 
 // write keeps the numbers of a column.
-func (l *ledger) write(column int, slots []uint32, v []uint64) {
-	for i, slot := range slots {
-		if p, at := &l.sheets[slot/sheetRows].columns[column], slot%sheetRows; p.at(at) != v[i] {
-			p.set(at, v[i])
+func (l *ledger) write(column int, runs []run, slots []uint32, v []uint64) {
+	for _, r := range runs {
+		p := &r.columns[column]
+		for i := r.from; i < r.to; i++ {
+			if at := slots[i] % sheetRows; p.at(at) != v[i] {
+				p.set(at, v[i])
+			}
+		}
+	}
+}
+
+// fill keeps the same number for all.
+func (l *ledger) fill(column int, runs []run, slots []uint32, v uint64) {
+	for _, r := range runs {
+		p := &r.columns[column]
+		if p.width == 0 && p.base == v {
+			continue
+		}
+		for i := r.from; i < r.to; i++ {
+			if at := slots[i] % sheetRows; p.at(at) != v {
+				p.set(at, v)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"strconv"
+	"unsafe"
 
 	"tcptop/internal/conn"
 )
@@ -13,6 +14,16 @@ type member[T any] struct {
 	name string
 	get  func(*T) uint64
 	set  func(*T, uint64)
+
+	from, to uintptr // the bytes of a T that it is in
+}
+
+// within says where in a T its member is.
+func within[T, N any](at func(*T) *N) (from, to uintptr) {
+	t := new(T)
+	n := at(t)
+	from = uintptr(unsafe.Pointer(n)) - uintptr(unsafe.Pointer(t))
+	return from, from + unsafe.Sizeof(*n)
 }
 
 // connMembers are all numbers of a connection. Those that change together are
@@ -199,16 +210,19 @@ func join[T any](lists ...[]member[T]) []member[T] {
 }
 
 func one[T any, N integer](name string, at func(*T) *N) []member[T] {
+	from, to := within(at)
 	return []member[T]{{
 		name: name,
 		get:  func(t *T) uint64 { return uint64(*at(t)) },
 		set:  func(t *T, v uint64) { *at(t) = N(v) },
+		from: from, to: to,
 	}}
 }
 
 func bit[T any](name string, at func(*T) *bool) []member[T] {
+	from, to := within(at)
 	return []member[T]{{
-		name: name,
+		name: name, from: from, to: to,
 		get: func(t *T) uint64 {
 			if *at(t) {
 				return 1
@@ -221,25 +235,27 @@ func bit[T any](name string, at func(*T) *bool) []member[T] {
 
 // address is two numbers in network order, so that neighbours differ by little.
 func address[T any](name string, at func(*T) *conn.Addr) []member[T] {
+	from, to := within(at)
 	return []member[T]{
 		{name + "_high",
 			func(t *T) uint64 { return binary.BigEndian.Uint64(at(t)[:8]) },
-			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[:8], v) }},
+			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[:8], v) }, from, from + 8},
 		{name + "_low",
 			func(t *T) uint64 { return binary.BigEndian.Uint64(at(t)[8:]) },
-			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[8:], v) }},
+			func(t *T, v uint64) { binary.BigEndian.PutUint64(at(t)[8:], v) }, from + 8, to},
 	}
 }
 
 // name is two numbers, the first letter in the lowest byte.
 func name[T any](name string, at func(*T) *conn.Name) []member[T] {
+	from, to := within(at)
 	return []member[T]{
 		{name + "_0",
 			func(t *T) uint64 { return binary.LittleEndian.Uint64(at(t)[:8]) },
-			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[:8], v) }},
+			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[:8], v) }, from, from + 8},
 		{name + "_8",
 			func(t *T) uint64 { return binary.LittleEndian.Uint64(at(t)[8:]) },
-			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[8:], v) }},
+			func(t *T, v uint64) { binary.LittleEndian.PutUint64(at(t)[8:], v) }, from + 8, to},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/zstd"
@@ -83,31 +84,75 @@ func (w *partWriter) column(id int, v []uint64) {
 		}
 	}
 	any = 0
+	all := uint64(math.MaxUint64)
 	for _, x := range v {
 		any |= x
+		all &= x
 	}
-	width := (bits.Len64(any) + 7) / 8
-	w.uvarint(uint64(id))
-	w.plain = append(w.plain, layout|byte(width), 0, 0)
+	width := w.begin(id, layout, any)
 	random, coded := len(w.plain)-2, len(w.plain)-1
 	for k := range width {
 		start := len(w.plain)
-		var seen [256]int
-		for _, x := range v {
-			b := byte(x >> (8 * k))
-			seen[b]++
-			w.plain = append(w.plain, b)
+		w.plain = slices.Grow(w.plain, len(v))[:start+len(v)]
+		plane := w.plain[start:]
+		if shift := 8 * k; byte(any>>shift) == byte(all>>shift) {
+			for i := range plane {
+				plane[i] = byte(all >> shift)
+			}
+			continue
 		}
-		switch bits := entropy(&seen, len(v)); {
-		case len(v) >= codedRows && bits >= codedBits && w.code(w.plain[start:]):
+		switch bits := w.split(plane, v, k); {
+		case len(v) >= codedRows && bits >= codedBits && w.code(plane):
 			w.plain = w.plain[:start]
 			w.plain[coded] |= 1 << k
 		case bits >= randomBits:
-			w.random = append(w.random, w.plain[start:]...)
+			w.random = append(w.random, plane...)
 			w.plain = w.plain[:start]
 			w.plain[random] |= 1 << k
 		}
 	}
+}
+
+// first writes the column of n numbers of which the first is x and the others are zero.
+func (w *partWriter) first(id int, x uint64, n int) {
+	if x == 0 {
+		return
+	}
+	layout := byte(0)
+	if int64(x)%1000 == 0 {
+		layout |= layoutMicros
+		x = uint64(int64(x) / 1000)
+	}
+	if int64(x) < 0 {
+		layout |= layoutZigzag
+		x = x<<1 ^ math.MaxUint64
+	}
+	for k := range w.begin(id, layout, x) {
+		start := len(w.plain)
+		w.plain = slices.Grow(w.plain, n)[:start+n]
+		clear(w.plain[start:])
+		w.plain[start] = byte(x >> (8 * k))
+	}
+}
+
+// begin writes a column's head and returns how many planes follow: any has all bits of its
+// numbers.
+func (w *partWriter) begin(id int, layout byte, any uint64) (width int) {
+	width = (bits.Len64(any) + 7) / 8
+	w.uvarint(uint64(id))
+	w.plain = append(w.plain, layout|byte(width), 0, 0)
+	return width
+}
+
+// split fills a plane with bytes k of v and returns their entropy.
+func (w *partWriter) split(plane []byte, v []uint64, k int) float64 {
+	var seen [256]int
+	for i, x := range v {
+		b := byte(x >> (8 * k))
+		plane[i] = b
+		seen[b]++
+	}
+	return entropy(&seen, len(v))
 }
 
 // code writes a plane with a Huffman code of its own, where that is shorter.
