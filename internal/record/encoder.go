@@ -42,7 +42,7 @@ const (
 type Encoder struct {
 	w         *partWriter
 	known     ledger
-	slots     slotIndex
+	slots     conn.Index
 	vacant    []uint32
 	next      uint32 // slots from here on were never used
 	places    dictionary[conn.Place]
@@ -84,12 +84,12 @@ func NewEncoder(seq uint64) (*Encoder, error) {
 	for which := range e.handles {
 		e.handles[which], e.numbers[which] = make([]uint64, partRows), make([]uint64, partRows)
 	}
-	e.slots = newSlotIndex(&e.known)
+	e.slots = conn.NewIndex(0, e.known.id)
 	return e, nil
 }
 
 // Live is how many connections are known.
-func (e *Encoder) Live() int { return e.slots.used }
+func (e *Encoder) Live() int { return e.slots.Len() }
 
 // Full reports whether a key frame must come before the next tick, because texts
 // have piled up.

@@ -9,7 +9,7 @@ func (e *Encoder) connSet(set byte, rows []conn.Conn) {
 	e.at, e.news = e.at[:0], true
 	for i := range rows {
 		c := &rows[i]
-		slot, known := e.slots.slot(c.ID)
+		slot, known := e.slots.Find(c.ID)
 		switch {
 		case !known && set == setClosed:
 			slot, e.fresh[i] = e.next+uint32(i), true
@@ -198,7 +198,7 @@ func (e *Encoder) goneSet(ids []conn.ID) {
 	e.start(setGone, len(ids))
 	v := e.values[:len(ids)]
 	for i, id := range ids {
-		slot, known := e.slots.slot(id)
+		slot, known := e.slots.Find(id)
 		e.fresh[i], v[i] = !known, 0
 		if known {
 			v[i] = uint64(slot) + 1
@@ -246,16 +246,16 @@ func (e *Encoder) take(c *conn.Conn) uint32 {
 	}
 	e.known.room(slot, c)
 	e.known.name(slot, c.ID)
-	e.slots.add(c.ID, slot)
+	e.slots.Put(c.ID, slot)
 	return slot
 }
 
 // release forgets a connection.
 func (e *Encoder) release(slot uint32, id conn.ID) {
-	if at, known := e.slots.slot(id); !known || at != slot {
+	if at, known := e.slots.Find(id); !known || at != slot {
 		return // named twice
 	}
-	e.slots.remove(id)
+	e.slots.Remove(id)
 	e.known.drop(slot)
 	e.vacant = append(e.vacant, slot)
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"tcptop/internal/conn"
 	"tcptop/internal/table"
@@ -71,4 +74,63 @@ func BenchmarkQuery(b *testing.B) {
 			b.Fatal("rows are missing")
 		}
 	}
+}
+
+// BenchmarkChurn is a tick in which 10,000 connections came and went, both their ends, and
+// left a time-wait socket each, beside the snapshot; what was left three ticks ago goes.
+func BenchmarkChurn(b *testing.B) {
+	const n = 10_000
+	var ticks []*conn.Sample
+	cookie := uint64(1)
+	var left [4][]conn.ID
+	next := func() *conn.Sample {
+		s := at(0)
+		s.Gone, left[0], left[1], left[2], left[3] = left[0], left[1], left[2], left[3], nil
+		for range n {
+			for range 2 {
+				c := tcp(cookie, 100, 50)
+				c.Opened, c.Reason = 1, conn.FinLocal
+				s.Closed = append(s.Closed, c)
+				cookie++
+			}
+			w := tcp(cookie-2, 0, 0)
+			w.ID.Serial, w.State, w.Has = conn.TimeWaitSerial, conn.TimeWait, conn.HasRaddr
+			s.Conns = append(s.Conns, w)
+			left[3] = append(left[3], w.ID)
+		}
+		return s
+	}
+	for range 16 {
+		ticks = append(ticks, next())
+	}
+	var mono int64
+	var took time.Duration
+	rows := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		tab, last := table.New(table.Config{}), (*table.Snapshot)(nil)
+		for i, s := range ticks {
+			mono += second
+			s.Mono = mono
+			from := cpu()
+			tab.Apply(s)
+			next := tab.Snapshot()
+			if i > 6 {
+				took += cpu() - from
+				rows += n
+			}
+			if last != nil {
+				last.Release()
+			}
+			last = next
+		}
+	}
+	b.ReportMetric(float64(took.Nanoseconds())/float64(rows), "cpu-ns/conn")
+}
+
+// cpu is the time that all threads have used: on a busy machine the clock says little.
+func cpu() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

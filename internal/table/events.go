@@ -109,7 +109,7 @@ func (t *Table) transitions(all []conn.Transition) {
 
 func (t *Table) transition(tr *conn.Transition) {
 	j := t.journal
-	pos, known := t.index[tr.ID]
+	pos, known := t.at(tr.ID)
 	if !known {
 		if len(j.early) < maxEarly && tr.Time > t.tick.now-earlyFor {
 			j.early = append(j.early, *tr)

@@ -100,7 +100,7 @@ func (j *Joint) Apply(host int, told *Told) {
 	m.refused = max(m.refused, refused)
 	for _, id := range told.Gone {
 		id.Host = m.number
-		if pos, known := j.t.index[id]; known {
+		if pos, known := j.t.at(id); known {
 			j.drop(m, j.t.slot(pos))
 		}
 	}
@@ -118,7 +118,7 @@ func (j *Joint) put(m *member, r *Row) bool {
 	id := r.ID
 	id.Host = m.number
 	ends := r.Event == conn.EventClose || r.Event == conn.EventFail
-	pos, known := j.t.index[id]
+	pos, known := j.t.at(id)
 	if !known {
 		if pos, known = j.place(m, id); !known {
 			return false
@@ -171,7 +171,7 @@ func (j *Joint) place(m *member, id conn.ID) (int32, bool) {
 	}
 	pos := m.vacant[len(m.vacant)-1]
 	m.vacant = m.vacant[:len(m.vacant)-1]
-	t.index[id] = pos
+	t.index.Put(id, uint32(pos))
 	s := t.slot(pos)
 	s.page.used |= s.bit
 	t.show(s)

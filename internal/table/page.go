@@ -53,7 +53,7 @@ func (t *Table) find(id conn.ID) (pos int32, known bool) {
 			return pos, true
 		}
 	}
-	pos, known = t.index[id]
+	pos, known = t.at(id)
 	t.guess = -1
 	if known && pos == t.last+1 {
 		t.guess = pos + 1
@@ -61,6 +61,15 @@ func (t *Table) find(id conn.ID) (pos int32, known bool) {
 	t.last = pos
 	return pos, known
 }
+
+// at is where the row of id is, by the index.
+func (t *Table) at(id conn.ID) (pos int32, known bool) {
+	at, known := t.index.Find(id)
+	return int32(at), known
+}
+
+// id is that of the row at a position.
+func (t *Table) id(at uint32) conn.ID { return t.pages[at/pageRows].rows[at%pageRows].ID }
 
 func (t *Table) writable(n int32) *page {
 	p := t.pages[n]
@@ -119,7 +128,7 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 	default:
 		return slot{}, false
 	}
-	t.index[c.ID] = pos
+	t.index.Put(c.ID, uint32(pos))
 	s = t.slot(pos)
 	s.page.used |= s.bit
 	s.Conn, s.Pos = *c, pos
@@ -133,7 +142,7 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 // drop frees the row's position, and its page where that was the last row.
 func (t *Table) drop(s slot) {
 	t.hide(s)
-	delete(t.index, s.ID)
+	t.index.Remove(s.ID)
 	delete(t.carried, s.pos)
 	t.journal.drop(s.pos)
 	t.vacant = append(t.vacant, s.pos)

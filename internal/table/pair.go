@@ -58,7 +58,7 @@ func (j *Joint) pair(mono int64) {
 	e.mono = mono
 	kept := e.late[:0]
 	for _, l := range e.late {
-		pos, there := j.t.index[l.id]
+		pos, there := j.t.at(l.id)
 		switch {
 		case !there || pos != l.pos:
 		case e.turn-l.turn <= lateTurns || mono-l.mono < lateFor:

@@ -335,8 +335,8 @@ func TestPairsHold(t *testing.T) {
 			j.State(i, HostGone, "", 0)
 		}
 		checkPairs(t, j, 300e9)
-		if len(j.ends.heads) > 0 || len(j.ends.late) > 0 || j.t.shown != 0 || len(j.t.index) != 0 {
-			t.Errorf("seed %d: %d chains, %d late, %d shown and %d rows are left", seed, len(j.ends.heads), len(j.ends.late), j.t.shown, len(j.t.index))
+		if len(j.ends.heads) > 0 || len(j.ends.late) > 0 || j.t.shown != 0 || j.t.index.Len() != 0 {
+			t.Errorf("seed %d: %d chains, %d late, %d shown and %d rows are left", seed, len(j.ends.heads), len(j.ends.late), j.t.shown, j.t.index.Len())
 		}
 	}
 }
@@ -362,8 +362,8 @@ func checkPairs(t *testing.T, j *Joint, mono int64) {
 			t.Errorf("%+v is the other end of %+v", o, r)
 		}
 	}
-	if rows != s.Len() || all != len(j.t.index) {
-		t.Errorf("%d rows and %d ends, not %d and %d", rows, all, s.Len(), len(j.t.index))
+	if rows != s.Len() || all != j.t.index.Len() {
+		t.Errorf("%d rows and %d ends, not %d and %d", rows, all, s.Len(), j.t.index.Len())
 	}
 	chained := 0
 	for h, at := range j.ends.heads {

@@ -24,14 +24,14 @@ type Table struct {
 	timeout int64 // ns
 	maxRows int
 
-	pages   []*page           // row positions in order; nil where a page is empty
-	index   map[conn.ID]int32 // of every row, hidden ones included
-	next    int32             // positions from here on were never used
-	guess   int32             // where the next connection named may be; -1 is anywhere
-	last    int32             // where the one before was
-	vacant  []int32           // positions below next without a row
-	shown   int               // rows that a snapshot shows
-	touched []int32           // pages with rows whose event, rates or life end with this tick
+	pages   []*page    // row positions in order; nil where a page is empty
+	index   conn.Index // of every row, hidden ones included
+	next    int32      // positions from here on were never used
+	guess   int32      // where the next connection named may be; -1 is anywhere
+	last    int32      // where the one before was
+	vacant  []int32    // positions below next without a row
+	shown   int        // rows that a snapshot shows
+	touched []int32    // pages with rows whose event, rates or life end with this tick
 	idle    idleQueue
 	carried map[int32]traffic // by position
 	over    overflow
@@ -63,9 +63,9 @@ func New(c Config) *Table {
 	t := &Table{
 		timeout: int64(c.UDPTimeout),
 		maxRows: min(c.MaxRows, math.MaxInt32-pageRows),
-		index:   make(map[conn.ID]int32),
 		carried: make(map[int32]traffic),
 	}
+	t.index = conn.NewIndex(0, t.id)
 	if c.Events {
 		t.journal = newJournal()
 	}
@@ -133,7 +133,7 @@ func (t *Table) begin(s *conn.Sample) {
 	k.earlier, k.before, k.now = k.before, k.now, s.Mono
 	if k.first {
 		k.before, k.earlier = s.Mono, 0
-		t.index = make(map[conn.ID]int32, min(len(s.Conns), t.maxRows))
+		t.index = conn.NewIndex(min(len(s.Conns), t.maxRows), t.id)
 	}
 	k.now = max(k.now, k.before)
 	k.elapsed = uint64(k.now - k.before)
