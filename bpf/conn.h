@@ -33,6 +33,7 @@ enum conn_bits {
 	BIT_FIN_LOCAL = 1 << 0,  /* our side sent its FIN first */
 	BIT_FIN_REMOTE = 1 << 1, /* the peer's FIN came first */
 	BIT_KERNEL = 1 << 2,     /* owned by the kernel itself */
+	BIT_WAITS = 1 << 3,      /* nobody has accepted it: connect_us is the slot of its listener */
 };
 
 /*

@@ -21,7 +21,7 @@ static __always_inline __u64 flow_key(__u64 cookie, const __u8 *raddr, __u16 rpo
 __noinline long find_flow(__u64 key)
 {
 	__u64 hash = scramble(key);
-	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
+	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(key);
 
 	for (int side = 0; side < SIDES; side++) {
 		__u32 k = at & cfg_flow_mask;

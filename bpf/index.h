@@ -5,9 +5,10 @@
  * A key has two possible buckets of sixteen entries, one cache line each; an entry
  * is eight bits of the key's hash and the slot number plus one. With four entries
  * per slot a bucket holds four on average: that both of a key's are full does not
- * happen before the slots themselves run out. The hash scrambles the key because
- * cookies are sequential, and a run of old connections must not fill a window that
- * new ones map to.
+ * happen before the slots themselves run out. Cookies are sequential, and four in a
+ * row share their first bucket, with the next one beside it: of a storm of new
+ * connections the processor has the lines that it needs. Where runs of old ones fill
+ * a bucket, the second lies where the hash says.
  *
  * The functions with external linkage, here and in the files after, are verified
  * once for themselves instead of on every path that leads to them.
@@ -30,9 +31,9 @@ static __always_inline __u64 scramble(__u64 key)
 	return key;
 }
 
-static __always_inline __u32 first_bucket(__u64 hash)
+static __always_inline __u32 first_bucket(__u64 key)
 {
-	return (__u32)hash;
+	return (__u32)(key >> 2);
 }
 
 static __always_inline __u32 second_bucket(__u64 hash)
@@ -65,7 +66,7 @@ static __always_inline bool index_add(void *map, __u32 mask, __u64 key, __u32 sl
 {
 	__u64 hash = scramble(key);
 	__u32 entry = (__u32)(hash >> 56) << 24 | ((slot + 1) & SLOT_MASK);
-	__u32 i = first_bucket(hash) & mask, j = second_bucket(hash) & mask;
+	__u32 i = first_bucket(key) & mask, j = second_bucket(hash) & mask;
 	struct bucket *b = bpf_map_lookup_elem(map, &i);
 
 	if (b && bucket_add(b, entry))
@@ -79,7 +80,7 @@ static __always_inline void index_remove(void *map, __u32 mask, __u64 key, __u32
 {
 	__u64 hash = scramble(key);
 	__u32 entry = (__u32)(hash >> 56) << 24 | ((slot + 1) & SLOT_MASK);
-	__u32 i = first_bucket(hash) & mask, j = second_bucket(hash) & mask;
+	__u32 i = first_bucket(key) & mask, j = second_bucket(hash) & mask;
 	struct bucket *b = bpf_map_lookup_elem(map, &i);
 
 	if (b && bucket_remove(b, entry))
@@ -89,20 +90,71 @@ static __always_inline void index_remove(void *map, __u32 mask, __u64 key, __u32
 		bucket_remove(b, entry);
 }
 
+/* One that was never used, or -1. */
+static __always_inline long slot_unused(__u64 *used, __u32 max)
+{
+	__u64 n;
+
+	if (*used >= max)
+		return -1;
+	n = __sync_fetch_and_add(used, 1);
+	if (n < max)
+		return n;
+	__sync_fetch_and_add(used, -1);
+	return -1;
+}
+
 /* A slot that is nobody's: one that was freed, else one that was never used; -1 when there is none. */
 static __always_inline long slot_alloc(void *free, __u64 *used, __u32 max)
 {
 	__u32 slot;
 
-	if (bpf_map_pop_elem(free, &slot) == 0)
-		return slot;
-	if (*used >= max)
-		return -1;
-	__u64 n = __sync_fetch_and_add(used, 1);
-	if (n < max)
-		return n;
-	__sync_fetch_and_add(used, -1);
+	return bpf_map_pop_elem(free, &slot) == 0 ? slot : slot_unused(used, max);
+}
+
+/* How often to look for a row that somebody else is making: some ten microseconds. */
+#define PATIENCE 2048
+
+struct waiting {
+	__u64 key;
+	long slot;
+};
+
+/* Takes one of the slots that were freed on a CPU, or -1: what was freed last is first. */
+static __always_inline long near_pop(struct near *n)
+{
+	for (int i = NEAR - 1; i >= 0; i--) {
+		__u32 e = n->slot[i];
+
+		if (e && __sync_val_compare_and_swap(&n->slot[i], e, 0) == e)
+			return e - 1;
+	}
 	return -1;
+}
+
+static __always_inline bool near_push(struct near *n, __u32 slot)
+{
+	for (int i = 0; i < NEAR; i++) {
+		if (!n->slot[i] && __sync_val_compare_and_swap(&n->slot[i], 0, slot + 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline struct near *near_here(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (NEAR_CPUS - 1);
+
+	return bpf_map_lookup_elem(&tt_near, &cpu);
+}
+
+/* Takes a slot that was freed on another CPU. */
+static long near_elsewhere(__u32 cpu, struct waiting *w)
+{
+	struct near *n = bpf_map_lookup_elem(&tt_near, &cpu);
+
+	w->slot = n ? near_pop(n) : -1;
+	return w->slot >= 0;
 }
 
 static __always_inline bool claim(__u64 key)
@@ -116,11 +168,3 @@ static __always_inline void unclaim(__u64 key)
 {
 	bpf_map_delete_elem(&tt_claims, &key);
 }
-
-/* How often to look for a row that somebody else is making: some ten microseconds. */
-#define PATIENCE 2048
-
-struct waiting {
-	__u64 key;
-	long slot;
-};

@@ -74,7 +74,7 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 	cookie = bpf_get_socket_cookie(k);
 	slot = find_slot(cookie);
 	if (slot < 0) /* nothing changes meanwhile: the iterator holds the socket's lock */
-		slot = track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0);
+		slot = track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0, -1);
 	if (slot >= 0)
 		mark_kernel(slot, (struct sock *)tp, tp);
 	return 0;
@@ -93,7 +93,7 @@ static __always_inline long adopt(struct sock *sk, __u64 cookie)
 		return -1;
 	slot = find_slot(cookie);
 	if (slot < 0)
-		slot = track(sk, cookie, state, state, OWNER_NONE, 0);
+		slot = track(sk, cookie, state, state, OWNER_NONE, 0, -1);
 	if (slot >= 0 && sk->__sk_common.skc_state == TCP_CLOSE) {
 		struct hot *h = hot_at(slot);
 

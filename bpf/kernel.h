@@ -277,6 +277,10 @@ struct minmax {
 	struct minmax_sample s[3];
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u64 tcp_mstamp;
@@ -312,6 +316,7 @@ struct tcp_sock {
 	__u8 rate_app_limited : 1;
 	__u8 is_cwnd_limited : 1;
 	bool is_mptcp; /* with CONFIG_MPTCP */
+	struct list_head tsq_node;
 };
 
 struct mptcp_sock {

@@ -86,15 +86,17 @@ static __always_inline void report_closed(struct conn *c, struct sock *sk, struc
 	}
 	if (c) {
 		__builtin_memcpy(&o->c, c, sizeof(o->c));
+		copy_ends(&o->c, sk);
+		o->c.uid = sk->sk_uid.val;
 	} else {
 		clear_conn(&o->c);
+		copy_identity(&o->c, sk);
 		o->c.cookie = cookie;
 		o->c.dir = direction(tp, last);
 		if (late)
 			apply_late(&o->c, late);
 		note_end(&o->c, sk, tp, last);
 	}
-	copy_identity(&o->c, sk);
 	if (last == TCP_LISTEN)
 		copy_listener(&o->c, tp);
 	else
@@ -115,9 +117,10 @@ volatile bool older_count;
 /*
  * Gives a socket a slot. source is OWNER_NONE where current is not the owner (softirq,
  * iterators). was is the state that its sequence numbers belong to: in a hook the one
- * before.
+ * before. listener is the slot of the one that it waits at to be accepted, or -1.
  */
-static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 state, __u8 source, __u64 start_ns)
+static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 state, __u8 source, __u64 start_ns,
+				  long listener)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct conn *c;
@@ -140,10 +143,14 @@ static __always_inline long track(struct sock *sk, __u64 cookie, __u8 was, __u8 
 		own_slot(slot, source, of_kernel(sk, tp));
 	copy_identity(c, sk);
 	if (state == TCP_LISTEN)
-		begin_listener(c, sk, tp, cookie);
-	else
+		begin_listener(c, tp, cookie);
+	else if (!start_ns) /* a new connection has counted nothing */
 		copy_counters(c, tp, sk);
 	c->state = state;
+	if (listener >= 0) {
+		c->connect_us = listener;
+		c->bits |= BIT_WAITS;
+	}
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		c->bits |= BIT_FIN_REMOTE;
 	else if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
@@ -180,7 +187,7 @@ static __always_inline void reopen(long slot, struct hot *h, struct conn *c, str
 	copy_identity(c, sk);
 	copy_cc(c, tp);
 	if (state == TCP_LISTEN)
-		begin_listener(c, sk, tp, cookie);
+		begin_listener(c, tp, cookie);
 	c->state = state;
 	c->dir = state == TCP_LISTEN ? DIR_LISTEN : DIR_OUT;
 	h->listen = state == TCP_LISTEN;
@@ -276,7 +283,7 @@ static __always_inline void ended(struct sock *sk, __u64 cookie, long slot, __u8
  * found no room. Returns the slot if an iterator came upon the socket just now: then
  * the change is still to be noted.
  */
-static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8 state)
+static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8 state, long listener)
 {
 	bool connects = state == TCP_SYN_SENT || state == TCP_LISTEN;
 	bool accepted = state == TCP_ESTABLISHED && old == TCP_SYN_RECV;
@@ -290,14 +297,14 @@ static __always_inline long opened(struct sock *sk, __u64 cookie, __u8 old, __u8
 	long slot;
 
 	if (start_ns) {
-		if (track(sk, cookie, old, state, source, start_ns) < 0)
+		if (track(sk, cookie, old, state, source, start_ns, listener) < 0)
 			remember_late(cookie, source, dir, bits, start_ns, kernel);
 		return -1;
 	}
 	if (!claim(cookie))
 		return await_slot(cookie);
 	slot = find_slot(cookie);
-	if (slot < 0 && track(sk, cookie, old, state, source, 0) < 0)
+	if (slot < 0 && track(sk, cookie, old, state, source, 0, -1) < 0)
 		remember_late(cookie, source, dir, bits, 0, kernel);
 	unclaim(cookie);
 	return slot;

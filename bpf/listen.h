@@ -4,43 +4,85 @@
 
 static const struct waits no_waits;
 
-/*
- * From here on the sockets of this listener's connections say whose they are: each
- * inherits its storage (bpf_sk_storage_clone, net/core/bpf_sk_storage.c). Nothing else
- * tells a connection's listener, of which SO_REUSEPORT makes many with one address.
- */
-static __always_inline void mark_listener(struct sock *sk, __u64 cookie)
+/* Listeners beyond the bound of tt_waits are not timed. */
+static __always_inline void begin_listener(struct conn *c, struct tcp_sock *tp, __u64 cookie)
 {
-	struct heir *h = bpf_sk_storage_get(&tt_heir, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-
-	if (h)
-		h->listener = cookie;
 	bpf_map_update_elem(&tt_waits, &cookie, &no_waits, BPF_NOEXIST);
-}
-
-static __always_inline void begin_listener(struct conn *c, struct sock *sk, struct tcp_sock *tp, __u64 cookie)
-{
-	mark_listener(sk, cookie);
 	copy_listener(c, tp);
 	c->bytes_received = c->recv_queue;
 }
 
-/* A connection was established and waits to be accepted (inet_csk_reqsk_queue_add). */
-static __always_inline void note_arrival(struct sock *sk)
+/* Half of an address, as a number: the verifier takes no pointer into a sum, and the compiler does not know. */
+static __always_inline __u32 address_bits(struct sock *sk)
 {
-	struct heir *of = bpf_sk_storage_get(&tt_heir, sk, 0, 0);
-	long slot = of ? find_slot(of->listener) : -1;
+	__u64 low;
+
+	asm volatile("r0 = %1; w0 = w0; %0 = r0" : "=r"(low) : "r"(sk) : "r0");
+	return low >> 4;
+}
+
+static __always_inline struct newborn *newborn_at(struct sock *sk)
+{
+	__u32 at = address_bits(sk) >> 2;
+
+	return &newborns[(at ^ at >> 10) & (NEWBORNS - 1)];
+}
+
+static __always_inline __u32 newborn_check(struct sock *sk, __u64 listener)
+{
+	return address_bits(sk) ^ (__u32)listener;
+}
+
+/*
+ * A socket was made from a listener (inet_csk_clone_lock). Nothing else tells a connection's
+ * listener, of which SO_REUSEPORT makes many with one address: but the copy is so fresh that
+ * its empty list of what is to be sent later still leads to itself where it was copied from
+ * (tcp_init_sock; tcp_create_openreq_child makes it the copy's own).
+ */
+static __always_inline void note_birth(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct newborn *n = newborn_at(sk);
+	struct sock *from;
+	__u64 listener;
+
+	if (!tp)
+		return;
+	from = (void *)tp->tsq_node.next - bpf_core_field_offset(struct tcp_sock, tsq_node);
+	listener = BPF_CORE_READ(from, __sk_common.skc_cookie.counter);
+	n->listener = listener;
+	n->check = newborn_check(sk, listener);
+}
+
+/*
+ * A connection was established and waits to be accepted (inet_csk_reqsk_queue_add).
+ * Returns the slot of its listener, or -1.
+ */
+static __always_inline long note_arrival(struct sock *sk)
+{
+	struct newborn *n = newborn_at(sk);
+	__u64 listener = n->listener;
+	long slot = listener && n->check == newborn_check(sk, listener) ? find_slot(listener) : -1;
 	struct conn *l;
 	struct hot *h;
 
 	if (slot < 0)
-		return;
+		return -1;
 	l = conn_at(slot);
 	h = hot_at(slot);
 	if (!l || !h || !h->listen)
-		return;
+		return -1;
 	__sync_fetch_and_add(&l->bytes_received, 1);
 	h->again = 1;
+	return slot;
+}
+
+/* The cookie of the listener of a connection that nobody has accepted yet; 0 is not known. */
+static __always_inline __u64 listener_of(const struct conn *c)
+{
+	struct hot *h = c->bits & BIT_WAITS ? hot_at(c->connect_us) : NULL;
+
+	return h && h->listen ? h->cookie : 0;
 }
 
 /* Values in quarters of their octave, from 0 on: none is more than an eighth off. */
@@ -57,7 +99,8 @@ static __always_inline __u32 wait_bucket(__u32 us)
 
 /*
  * A connection has been handed to a process, which is current: how long did it wait?
- * Where nobody else tells the owner sooner, this does.
+ * Where nobody else tells the owner sooner, this does. A listener of 0 is the one whose
+ * it was at first.
  */
 static __always_inline void note_accepted(__u64 cookie, __u64 listener)
 {
@@ -71,10 +114,13 @@ static __always_inline void note_accepted(__u64 cookie, __u64 listener)
 		return;
 	c = conn_at(slot);
 	h = hot_at(slot);
-	if (!c || !h || c->dir != DIR_IN || c->connect_us || !c->start_ns)
+	if (!c || !h || c->dir != DIR_IN || !c->start_ns || (c->connect_us && !(c->bits & BIT_WAITS)))
 		return;
+	if (!listener)
+		listener = listener_of(c);
 	us = (bpf_ktime_get_ns() - c->start_ns) / 1000;
 	c->connect_us = us > ~0U ? ~0U : us ? us : 1;
+	c->bits &= ~BIT_WAITS;
 	if (!owned(c))
 		own_slot(slot, OWNER_ACCEPT, false);
 	if (h->phase == PHASE_OPEN) {
@@ -109,13 +155,8 @@ int BPF_PROG(tt_accept)
 
 static __always_inline int asked_for_peer(struct bpf_sock_addr *ctx)
 {
-	struct heir *of;
-
-	if (ctx->protocol != IPPROTO_TCP || !ctx->sk)
-		return 1;
-	of = bpf_sk_storage_get(&tt_heir, ctx->sk, 0, 0);
-	if (of)
-		note_accepted(bpf_get_socket_cookie(ctx), of->listener);
+	if (ctx->protocol == IPPROTO_TCP && ctx->sk)
+		note_accepted(bpf_get_socket_cookie(ctx), 0);
 	return 1;
 }
 

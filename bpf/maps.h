@@ -48,6 +48,8 @@ struct bucket {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags,
+	       BPF_F_MMAPABLE); /* nobody maps it: but then it begins with a page, and a bucket with a line */
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct bucket);
@@ -60,7 +62,21 @@ struct {
 	__type(value, __u32);
 } tt_free SEC(".maps");
 
-/* The same three for UDP flows; user space reads the flows through mmap, without a list. */
+/* Slots that were freed on a CPU, for the next connection there, which finds their memory in its cache. */
+#define NEAR 8
+#define NEAR_CPUS 64
+struct near {
+	__u32 slot[16]; /* NEAR slots plus one, 0 is none; a cache line */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* as of the index */
+	__uint(max_entries, NEAR_CPUS);
+	__type(key, __u32);
+	__type(value, struct near);
+} tt_near SEC(".maps");
+
+/* The table, its index and its free slots for UDP flows; user space reads the flows through mmap, without a list. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -71,6 +87,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct bucket);
@@ -162,16 +179,16 @@ struct {
 	__type(value, __u32);
 } tt_claims SEC(".maps");
 
-/* What the sockets of a listener's connections inherit: its cookie. */
-struct heir {
-	__u64 listener;
+/*
+ * Sockets that were just made from a listener, and its cookie, each for some microseconds.
+ * Two that share a place may both write it: the check is from the same of them.
+ */
+#define NEWBORNS 1024
+struct newborn {
+	__u64 listener; /* its cookie */
+	__u32 check;    /* of cookie and address */
 };
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct heir);
-} tt_heir SEC(".maps");
+static struct newborn newborns[NEWBORNS];
 
 /* How long connections waited to be accepted, by listener; listeners beyond the bound have none. */
 #define WAITS 128

@@ -31,7 +31,7 @@ static __always_inline struct conn *conn_at(__u32 slot)
 __noinline long find_slot(__u64 cookie)
 {
 	__u64 hash = scramble(cookie);
-	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(hash);
+	__u32 tag = (__u32)(hash >> 56) << 24, at = first_bucket(cookie);
 
 	for (int side = 0; side < SIDES; side++) {
 		__u32 k = at & cfg_index_mask;
@@ -103,10 +103,27 @@ static __always_inline __u32 start_of(struct task_struct *t)
 	return t->group_leader->start_boottime / 10000000;
 }
 
+/* A process' name, whose sixteen bytes are read as four words where that can be. */
+static __always_inline void copy_comm(char *dst, struct task_struct *t)
+{
+	struct in6_addr *words;
+	__u32 *d = (__u32 *)dst;
+
+	if (!CAN_CAST) {
+		bpf_probe_read_kernel(dst, sizeof(t->comm), t->group_leader->comm);
+		return;
+	}
+	words = bpf_rdonly_cast(t->group_leader->comm, bpf_core_type_id_kernel(struct in6_addr));
+	d[0] = words->in6_u.u6_addr32[0];
+	d[1] = words->in6_u.u6_addr32[1];
+	d[2] = words->in6_u.u6_addr32[2];
+	d[3] = words->in6_u.u6_addr32[3];
+}
+
 static __always_inline void set_owner(struct conn *c, struct task_struct *t, __u8 source)
 {
 	c->owner_source = source;
-	bpf_probe_read_kernel(c->comm, sizeof(c->comm), t->group_leader->comm);
+	copy_comm(c->comm, t);
 	c->pid_start = start_of(t);
 	c->tgid = t->tgid;
 }
@@ -279,8 +296,8 @@ static __always_inline void copy_limits(struct conn *c, struct tcp_sock *tp, str
 	c->delivered_ce = tp->delivered_ce;
 }
 
-/* Counters and gauges: everything that moves. */
-static __always_inline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
+/* Counters and gauges: everything that moves. Not inlined: a hook's code has to come from memory, too. */
+static __noinline void copy_counters(struct conn *c, struct tcp_sock *tp, struct sock *sk)
 {
 	c->stamp_us = tp->tcp_mstamp;
 	if (!sk->__sk_common.skc_bound_dev_if)
@@ -338,11 +355,46 @@ static __always_inline __u8 direction(struct tcp_sock *tp, __u8 state)
 	return direction_of(sent, tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una), state);
 }
 
+/*
+ * Takes two slots that were never used, keeps one for the next connection on this CPU, and
+ * returns the other: they share a line of tt_hot. -1 if there are no two.
+ */
+static __always_inline long take_pair(struct near *here)
+{
+	__u64 *used = &tt_counters.slots_used, n;
+	__u32 second;
+
+	if (*used + 2 > cfg_slots)
+		return -1;
+	n = __sync_fetch_and_add(used, 2);
+	if (n + 2 > cfg_slots) {
+		__sync_fetch_and_add(used, -2);
+		return -1;
+	}
+	second = n + 1;
+	if (!near_push(here, second))
+		bpf_map_push_elem(&tt_free, &second, BPF_ANY);
+	return n;
+}
+
 /* Takes a slot for a socket; the caller fills it and calls publish(). count is whether it counts where there is none. */
 __noinline long take_slot(bool count)
 {
-	long slot = slot_alloc(&tt_free, &tt_counters.slots_used, cfg_slots);
+	struct near *here = near_here();
+	struct waiting other = {.slot = -1};
+	long slot = here ? near_pop(here) : -1;
+	__u32 freed;
 
+	if (slot < 0 && bpf_map_pop_elem(&tt_free, &freed) == 0)
+		slot = freed;
+	if (slot < 0 && here)
+		slot = take_pair(here);
+	if (slot < 0)
+		slot = slot_unused(&tt_counters.slots_used, cfg_slots);
+	if (slot < 0) {
+		bpf_loop(NEAR_CPUS, near_elsewhere, &other, 0);
+		slot = other.slot;
+	}
 	if (slot < 0 && count)
 		COUNT(table_full);
 	return slot;
@@ -365,9 +417,12 @@ static __always_inline bool vacate(__u32 slot, __u64 cookie, __u32 phase)
 /* Gives a slot back; one that was published leaves the index. */
 __noinline int free_slot(__u32 slot, __u64 cookie)
 {
+	struct near *here = near_here();
+
 	if (!vacate(slot, cookie, PHASE_FREE))
 		return -1;
-	bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
+	if (!here || !near_push(here, slot))
+		bpf_map_push_elem(&tt_free, &slot, BPF_ANY);
 	return 0;
 }
 

@@ -52,30 +52,35 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	struct conn *c;
 	struct hot *h;
 	__u64 cookie;
-	long slot;
+	long slot, listener = -1;
+	bool fresh;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	if (cfg_transitions)
 		note_transition(sk, oldstate, newstate);
 	switch (newstate) {
-	case TCP_SYN_RECV:   /* a connection once its handshake is done */
+	case TCP_SYN_RECV: /* a connection once its handshake is done */
+		if (oldstate == TCP_LISTEN)
+			note_birth(sk);
+		return 0;
 	case TCP_CLOSE_WAIT: /* a segment brought these, whose time the sweep sees */
 	case TCP_FIN_WAIT2:
 	case TCP_CLOSING:
 		return 0;
 	}
 	if (oldstate == TCP_SYN_RECV && newstate == TCP_ESTABLISHED)
-		note_arrival(sk);
+		listener = note_arrival(sk);
+	fresh = !cookie_of(sk); /* a socket that is nobody's yet; no iterator takes it before its state is stored */
 	cookie = lasting_cookie(sk);
-	slot = find_slot(cookie);
+	slot = fresh ? -1 : find_slot(cookie);
 	if (newstate == TCP_CLOSE) {
 		if (oldstate != TCP_CLOSE)
 			ended(sk, cookie, slot, oldstate);
 		return 0;
 	}
 	if (slot < 0)
-		slot = opened(sk, cookie, oldstate, newstate);
+		slot = opened(sk, cookie, oldstate, newstate, listener);
 	if (slot < 0)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -90,7 +95,7 @@ int BPF_PROG(tt_set_state, struct sock *sk, int oldstate, int newstate)
 	}
 	switch (newstate) {
 	case TCP_ESTABLISHED:
-		copy_identity(c, sk); /* the local port and address are chosen after SYN_SENT */
+		copy_ends(c, sk); /* the local port and address are chosen after SYN_SENT */
 		if (oldstate == TCP_SYN_SENT && c->start_ns)
 			note_connected(c, sk);
 		break;

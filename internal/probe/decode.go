@@ -13,6 +13,7 @@ const (
 	bitFinLocal = 1 << iota
 	bitFinRemote
 	bitKernel
+	bitWaits
 )
 
 // Halves of tcptopConn.Why, as in bpf/conn.h.
@@ -82,10 +83,11 @@ func decodeConn(c *conn.Conn, s *tcptopConn, l legend) {
 
 func decodePath(c *conn.Conn, s *tcptopConn) {
 	c.RTT, c.RTTVar = s.SrttUs, s.RttvarUs
-	if c.Dir == conn.In {
-		c.AcceptTime = s.ConnectUs
-	} else {
+	switch {
+	case c.Dir != conn.In:
 		c.ConnectTime = s.ConnectUs
+	case s.Bits&bitWaits == 0:
+		c.AcceptTime = s.ConnectUs
 	}
 	if c.SYNRetries = uint32(s.Why >> synRetriesShift); c.State == conn.SynSent {
 		c.SYNRetries = s.TotalRetrans

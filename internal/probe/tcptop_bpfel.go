@@ -260,11 +260,11 @@ const (
 	tcptopMapTtFlows            = "tt_flows"
 	tcptopMapTtFree             = "tt_free"
 	tcptopMapTtHeard            = "tt_heard"
-	tcptopMapTtHeir             = "tt_heir"
 	tcptopMapTtHot              = "tt_hot"
 	tcptopMapTtIndex            = "tt_index"
 	tcptopMapTtLate             = "tt_late"
 	tcptopMapTtMail             = "tt_mail"
+	tcptopMapTtNear             = "tt_near"
 	tcptopMapTtRing             = "tt_ring"
 	tcptopMapTtSlots            = "tt_slots"
 	tcptopMapTtTotals           = "tt_totals"
@@ -408,11 +408,11 @@ type tcptopMapSpecs struct {
 	TtFlows       *ebpf.MapSpec `ebpf:"tt_flows"`
 	TtFree        *ebpf.MapSpec `ebpf:"tt_free"`
 	TtHeard       *ebpf.MapSpec `ebpf:"tt_heard"`
-	TtHeir        *ebpf.MapSpec `ebpf:"tt_heir"`
 	TtHot         *ebpf.MapSpec `ebpf:"tt_hot"`
 	TtIndex       *ebpf.MapSpec `ebpf:"tt_index"`
 	TtLate        *ebpf.MapSpec `ebpf:"tt_late"`
 	TtMail        *ebpf.MapSpec `ebpf:"tt_mail"`
+	TtNear        *ebpf.MapSpec `ebpf:"tt_near"`
 	TtRing        *ebpf.MapSpec `ebpf:"tt_ring"`
 	TtSlots       *ebpf.MapSpec `ebpf:"tt_slots"`
 	TtTotals      *ebpf.MapSpec `ebpf:"tt_totals"`
@@ -484,11 +484,11 @@ type tcptopMaps struct {
 	TtFlows       *ebpf.Map `ebpf:"tt_flows"`
 	TtFree        *ebpf.Map `ebpf:"tt_free"`
 	TtHeard       *ebpf.Map `ebpf:"tt_heard"`
-	TtHeir        *ebpf.Map `ebpf:"tt_heir"`
 	TtHot         *ebpf.Map `ebpf:"tt_hot"`
 	TtIndex       *ebpf.Map `ebpf:"tt_index"`
 	TtLate        *ebpf.Map `ebpf:"tt_late"`
 	TtMail        *ebpf.Map `ebpf:"tt_mail"`
+	TtNear        *ebpf.Map `ebpf:"tt_near"`
 	TtRing        *ebpf.Map `ebpf:"tt_ring"`
 	TtSlots       *ebpf.Map `ebpf:"tt_slots"`
 	TtTotals      *ebpf.Map `ebpf:"tt_totals"`
@@ -510,11 +510,11 @@ func (m *tcptopMaps) Close() error {
 		m.TtFlows,
 		m.TtFree,
 		m.TtHeard,
-		m.TtHeir,
 		m.TtHot,
 		m.TtIndex,
 		m.TtLate,
 		m.TtMail,
+		m.TtNear,
 		m.TtRing,
 		m.TtSlots,
 		m.TtTotals,
