@@ -23,9 +23,12 @@ import (
 // nobody does, what is known of owners is looked over after checkPause.
 //
 // A pass that found nothing new is followed by one that waits quietRest times as long, at
-// most longestOwners or longestTCP: a host whose connections stay pays a tenth. What a pass
-// over TCP sockets looks for is asked for otherwise, too (ask, leave); that somebody has
-// handed on a socket is told by nothing else.
+// most longestOwners or longestTCP: a host whose connections stay pays a tenth. That somebody
+// has handed on a socket is told by nothing else.
+//
+// What a pass over TCP sockets looks for is asked for otherwise (ask, leave, missed), so that
+// one after which there is nothing to look at again is followed by one that waits longestStill;
+// only where connections have found no room do more of them ask nobody.
 const (
 	costShare   = int64(100)
 	calmShare   = int64(300)
@@ -35,6 +38,7 @@ const (
 
 	longestOwners = int64(time.Minute)
 	longestTCP    = int64(2 * time.Minute)
+	longestStill  = int64(5 * time.Minute)
 )
 
 // restFor is how long to wait after a pass that took cost, a quiet one for no more than
@@ -52,8 +56,14 @@ const threadsEvery = 8
 
 // miniRest is how many times longer the pass over TCP sockets, which walks the whole hash
 // of established sockets for each namespace, rests where the last one found nothing new
-// but there are time-wait or syn-recv sockets: nothing else tells when these go.
-const miniRest = 3
+// but there are time-wait or syn-recv sockets: nothing else tells when these go. Time-wait
+// sockets alone it leaves until the first may be over, at most longestMinis, since a new
+// connection may take the place of one before.
+const (
+	miniRest     = 3
+	longestMinis = int64(15 * time.Second)
+	timeWaitLen  = int64(time.Minute) // TCP_TIMEWAIT_LEN, include/net/tcp.h
+)
 
 // inventory finds what no hook tells: sockets older than tcptop, the owners of
 // accepted connections, and the small sockets of time-wait and syn-recv.
@@ -73,6 +83,9 @@ type inventory struct {
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
 	soonTCP             int64                // likewise, once a connection has ended or something asks for it
 	asked               bool                 // something does
+	lost                uint64               // what hooks were kept from or could not tell so far
+	full                bool                 // there were connections that found no room
+	began               int64                // monotonic ns of the last pass over TCP sockets
 	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
@@ -88,9 +101,10 @@ type heir struct {
 	cgroup uint64
 }
 
-// sighting says when a small socket was last seen, in which state, and whether its
-// owner is known.
+// sighting says when a small socket was first and last seen, in which state, and whether
+// its owner is known.
 type sighting struct {
+	since int64 // monotonic ns
 	round uint64
 	state conn.State
 	owned bool
@@ -251,7 +265,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 		return conns, gone, nil
 	}
 	known, ended := len(conns)+len(gone), len(v.left) > 0 || v.asked
-	v.asked = false
+	v.asked, v.began = false, monotonic()
 	cost, err := costOf(func() error {
 		return v.counting(!v.counted, func() error { return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
@@ -270,11 +284,25 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	v.soonTCP, v.nextTCP = now+v.share*cost, now+v.share*cost
 	switch quiet := !ended && len(conns)+len(gone) == known; {
 	case quiet && len(v.minis) > 0:
-		v.nextTCP = now + miniRest*v.share*cost
-	case quiet:
+		v.nextTCP = now + v.restForMinis(cost, now)
+	case quiet && v.full:
 		v.nextTCP = now + v.restFor(cost, true, longestTCP)
+	case quiet:
+		v.nextTCP = now + max(v.share*cost, longestStill)
 	}
 	return conns, gone, nil
+}
+
+// restForMinis is how long to wait after a pass that took cost and found only the minis that were there.
+func (v *inventory) restForMinis(cost, now int64) int64 {
+	rest, first := miniRest*v.share*cost, now+longestMinis
+	for id, seen := range v.minis {
+		if id.Serial != conn.TimeWaitSerial {
+			return rest
+		}
+		first = min(first, seen.since+timeWaitLen)
+	}
+	return max(rest, first-now)
 }
 
 // eachMini runs the iterator in every network namespace. The hooks hold for all of
@@ -317,7 +345,10 @@ func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.
 	}
 	v.inherit(&c)
 	news := !known || seen.state != c.State || !seen.owned && c.Owner.PID != 0
-	v.minis[c.ID] = sighting{v.round, c.State, seen.owned || c.Owner.PID != 0}
+	if !known {
+		seen.since = v.began
+	}
+	v.minis[c.ID] = sighting{seen.since, v.round, c.State, seen.owned || c.Owner.PID != 0}
 	if !news {
 		return conns
 	}
@@ -353,6 +384,14 @@ func (v *inventory) ask(c *conn.Conn) {
 	if _, known := v.spaces[uint64(c.NetNS)]; c.SYNQueue > 0 || !known {
 		v.asked = true
 	}
+}
+
+// missed wants one where hooks were passed by or what they told found no room.
+func (v *inventory) missed(l *conn.Loss) {
+	if n := l.Skipped + l.RingFull + l.QueueFull; n != v.lost {
+		v.lost, v.asked = n, true
+	}
+	v.full = l.TableFull != 0
 }
 
 // grown takes a syn-recv socket that became a connection off the list: it has a

@@ -32,6 +32,54 @@ func TestRestFor(t *testing.T) {
 	}
 }
 
+// TestRestForMinis holds that time-wait sockets are left alone while they are young, and
+// handshakes are not.
+func TestRestForMinis(t *testing.T) {
+	const now = int64(time.Hour)
+	for _, c := range []struct {
+		serial     uint64
+		ages       []time.Duration
+		cost, rest time.Duration
+	}{
+		{conn.TimeWaitSerial, []time.Duration{0, time.Second}, 5 * time.Millisecond, 15 * time.Second},
+		{conn.TimeWaitSerial, []time.Duration{50 * time.Second, time.Second}, 5 * time.Millisecond, 10 * time.Second},
+		{conn.TimeWaitSerial, []time.Duration{time.Hour}, 5 * time.Millisecond, 1500 * time.Millisecond},
+		{conn.TimeWaitSerial, []time.Duration{0}, 100 * time.Millisecond, 30 * time.Second},
+		{0, []time.Duration{0}, 5 * time.Millisecond, 1500 * time.Millisecond},
+	} {
+		v := &inventory{share: costShare, minis: map[conn.ID]sighting{}}
+		for i, age := range c.ages {
+			v.minis[conn.ID{Cookie: uint64(i + 1), Serial: c.serial}] = sighting{since: now - int64(age)}
+		}
+		if got := time.Duration(v.restForMinis(int64(c.cost), now)); got != c.rest {
+			t.Errorf("after a pass of %v, minis %v old (serial %x): the next waits %v, want %v", c.cost, c.ages, c.serial, got, c.rest)
+		}
+	}
+}
+
+// TestMissedAsks holds that a pass over TCP sockets comes soon after something was lost, and
+// not again for that.
+func TestMissedAsks(t *testing.T) {
+	for name, lost := range map[string]conn.Loss{
+		"a hook was passed by":            {Skipped: 1},
+		"the ring was full":               {RingFull: 1},
+		"there was no room in user space": {QueueFull: 1},
+	} {
+		v := &inventory{nextTCP: 100, soonTCP: 10}
+		v.missed(&conn.Loss{})
+		if v.tcpDue(50) {
+			t.Error(name, "not yet, and a pass is due")
+		}
+		if v.missed(&lost); !v.tcpDue(50) || v.tcpDue(5) {
+			t.Error(name, "and no pass is due, or one too soon")
+		}
+		v.asked = false // a pass was there
+		if v.missed(&lost); v.tcpDue(50) {
+			t.Error(name, "long ago, and a pass is due")
+		}
+	}
+}
+
 // TestStillPasses holds that a pass over open files knows whether there was anything new.
 func TestStillPasses(t *testing.T) {
 	testkit.Kernel(t)

@@ -101,7 +101,7 @@ func (s *sampler) take() error {
 		var err error
 		s.out.Conns, s.out.Closed, err = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
 		s.fault(ageFlows.what, err)
-		s.out.Conns, s.out.Closed, err = s.socks.take(s.out.Conns, s.out.Closed)
+		s.out.Conns, s.out.Closed, err = s.socks.take(s.inv.pass, s.out.Conns, s.out.Closed)
 		s.fault("datagrams that UDP sockets dropped", err)
 		s.inv.udp.tell(s.out.Conns[from:])
 		s.inv.udp.tell(s.out.Closed[fromClosed:])
@@ -259,6 +259,7 @@ func (s *sampler) loss() {
 		}
 	}
 	s.out.Faults = append(s.out.Faults, s.lost...)
+	s.inv.missed(l)
 	if l.RingFull == 0 && l.QueueFull == 0 {
 		return
 	}

@@ -36,6 +36,10 @@ func defaultMaxConns() int {
 
 func flowCount(conns int) int { return min(max(conns/4, minFlows), maxFlows) }
 
+// udpSockCount is room for a quarter as many UDP sockets as there are flows: a tick walks
+// all of that table, whatever is in it.
+func udpSockCount(flows int) int { return min(flows, max(flows/4, minFlows)) }
+
 // indexBuckets is how many buckets of sixteen make four entries per slot, as a
 // power of two.
 func indexBuckets(slots int) int { return 1 << bits.Len(uint(max(slots, 4)/4-1)) }
@@ -75,7 +79,7 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, cfg *conn.Config) error {
 	for name, n := range map[string]int{
 		"tt_hot": conns, "tt_slots": conns, "tt_changed": (conns + 15) / 16,
 		"tt_index": indexBuckets(conns), "tt_free": conns,
-		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows, "tt_udp_socks": flows,
+		"tt_flows": flows, "tt_flow_index": indexBuckets(flows), "tt_flow_free": flows, "tt_udp_socks": udpSockCount(flows),
 		"tt_ring": ring, "tt_dns": dnsRoom, "tt_transitions": transitionRoom,
 	} {
 		spec.Maps[name].MaxEntries = uint32(n)

@@ -18,6 +18,8 @@ type udpSockets struct {
 	shown map[uint64]tcptopUdpRow // by cookie, as last told
 	keys  []uint64
 	rows  []tcptopUdpRow
+	empty bool   // there are none
+	pass  uint16 // over open files, which alone finds them, after which that was seen
 }
 
 // udpBatch is how many sockets are read with one call.
@@ -29,9 +31,9 @@ func newUDPSockets(coll *ebpf.Collection, prog *ebpf.Program) *udpSockets {
 }
 
 // take appends the rows of the sockets that changed to conns and of those that are gone
-// to closed.
-func (u *udpSockets) take(conns, closed []conn.Conn) (changed, ended []conn.Conn, _ error) {
-	if u.prog == nil {
+// to closed. pass is the number of the last pass over open files.
+func (u *udpSockets) take(pass uint16, conns, closed []conn.Conn) (changed, ended []conn.Conn, _ error) {
+	if u.prog == nil || u.empty && u.pass == pass {
 		return conns, closed, nil
 	}
 	if _, err := u.prog.Run(&ebpf.RunOptions{}); err != nil {
@@ -68,6 +70,7 @@ func (u *udpSockets) take(conns, closed []conn.Conn) (changed, ended []conn.Conn
 			decodeUDPSocket(&closed[len(closed)-1], &r)
 		}
 	}
+	u.empty, u.pass = held == len(gone), pass
 	if held-len(gone) >= int(u.table.MaxEntries()) {
 		return conns, closed, fmt.Errorf("of more than %d", u.table.MaxEntries())
 	}
