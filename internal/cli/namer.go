@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"tcptop/internal/conn"
 	"tcptop/internal/enrich"
 	"tcptop/internal/names"
@@ -19,13 +21,13 @@ const namedAtOnce = 256
 func (n *namer) apply(s *conn.Sample) {
 	n.owners.Begin(s)
 	n.remotes.Begin(s)
-	for _, rows := range [][]conn.Conn{s.Conns, s.Closed} {
-		for len(rows) > 0 {
-			some := rows[:min(len(rows), namedAtOnce)]
-			n.owners.Name(s, some)
-			n.remotes.Name(some)
-			rows = rows[len(some):]
-		}
+	for rows := range slices.Chunk(s.Conns, namedAtOnce) {
+		n.owners.Name(s, rows)
+		n.remotes.Name(rows)
+	}
+	for rows := range slices.Chunk(s.Closed, namedAtOnce) {
+		n.owners.Name(s, rows)
+		n.remotes.NameClosed(rows)
 	}
 	n.owners.End(s)
 }

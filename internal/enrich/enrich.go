@@ -67,7 +67,7 @@ type Enricher struct {
 	listed   chan struct{} // closed once those that were there are known
 
 	known    conn.Seats[known]
-	nobody   known               // of a connection without a seat
+	last     known               // of the connection without a seat that was named last: the next is often alike
 	runNames map[uint32]string   // network namespaces by ip-netns(8)
 	stamp    int64               // of the directory that they are from
 	lookAt   int64               // when to look again for those that have no name
@@ -111,7 +111,7 @@ func New(cfg Config) *Enricher {
 		changed: make(map[uint32]struct{}),
 		strange: true,
 	}
-	e.owners.forgot = e.known.Clear
+	e.owners.forgot = e.forgetKnown
 	e.clerk = newClerk(&e.cgroups, cfg.Proc, cfg.NetNS)
 	return e
 }

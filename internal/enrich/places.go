@@ -56,8 +56,7 @@ func (e *Enricher) fill(c *conn.Conn, now int64) {
 	if c.Seat != 0 {
 		k = e.known.At(c.Seat)
 	} else {
-		e.nobody = known{}
-		k = &e.nobody
+		k = &e.last
 	}
 	if c.Place == nil {
 		if c.Ifindex == 0 {
@@ -132,7 +131,12 @@ func (e *Enricher) forget() {
 	clear(e.spots)
 	clear(e.spaces)
 	clear(e.changed)
+	e.forgetKnown()
+}
+
+func (e *Enricher) forgetKnown() {
 	e.known.Clear()
+	e.last = known{}
 }
 
 // spot is the cgroup of an id. Its path is there at once if the kernel gives it.

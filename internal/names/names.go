@@ -48,7 +48,7 @@ func New(cfg Config) *Namer {
 func (n *Namer) Apply(s *conn.Sample) {
 	n.Begin(s)
 	n.Name(s.Conns)
-	n.Name(s.Closed)
+	n.NameClosed(s.Closed)
 }
 
 // Begin takes in what s says of names.
@@ -77,6 +77,48 @@ func (n *Namer) Name(rows []conn.Conn) {
 	for i := range rows {
 		n.fill(&rows[i])
 	}
+}
+
+// NameClosed is Name for rows that are told for the last time. What becomes known of their
+// remotes later is no news to them, so nothing is kept to tell it by: of short
+// connections to ever new addresses that would be most of all there is.
+func (n *Namer) NameClosed(rows []conn.Conn) {
+	switch {
+	case n == nil:
+	case n.nets != nil: // which say something of most addresses
+		n.Name(rows)
+	default:
+		n.nameClosed(rows)
+	}
+}
+
+func (n *Namer) nameClosed(rows []conn.Conn) {
+	var last place
+	var is *conn.Remote
+	for i := range rows {
+		c := &rows[i]
+		if c.Remote != nil || c.Has&conn.HasRaddr == 0 {
+			continue
+		}
+		if c.Remote = n.dns.remote(c); c.Remote != nil {
+			continue
+		}
+		if at := (place{c.NetNS, c.Raddr}); i == 0 || at != last {
+			last, is = at, n.heard(at)
+		}
+		c.Remote = is
+	}
+}
+
+// heard is what is known of an address besides DNS answers and networks; nil is nothing.
+func (n *Namer) heard(at place) *conn.Remote {
+	if at.netns == n.hosts.netns {
+		if r := n.listed[at.addr]; r != nil {
+			return r
+		}
+	}
+	r, _ := n.others.get(at.addr)
+	return r
 }
 
 func (n *Namer) hear(m *conn.DNSMessage) {

@@ -3,9 +3,11 @@ package names
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,4 +69,50 @@ func TestDecidedAgain(t *testing.T) {
 	if r := h.remoteOf(1+2*lookAgain, c); r.Name != "db" {
 		t.Errorf("%+v, though the file says db", r)
 	}
+}
+
+// TestNameClosed names what is told for the last time by what is known, and keeps nothing
+// for an address of which that is nothing.
+func TestNameClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(path, []byte("192.0.2.2 db\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReverse(t.Context(), func(context.Context, netip.Addr) (string, error) { return "ptr.example.", nil })
+	h := newHost(t)
+	h.namer = New(Config{Hosts: path, NetNS: netns, Reverse: r})
+	h.learns(1*second, web, "192.0.2.3", 60)
+	var s conn.Sample
+	names := func() (all []string) {
+		s = conn.Sample{Mono: 1}
+		for _, a := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.4"} {
+			c := to(a)
+			c.Opened = 2 * second
+			s.Closed = append(s.Closed, c)
+		}
+		s.Closed[1].NetNS++
+		s.Closed[5].Has = 0
+		h.namer.Apply(&s)
+		for i := range s.Closed {
+			if r := s.Closed[i].Remote; r != nil {
+				all = append(all, r.Name)
+			} else {
+				all = append(all, "-")
+			}
+		}
+		return all
+	}
+	if got, want := names(), []string{"-", "-", "db", "web.example", "-", "-"}; !slices.Equal(got, want) {
+		t.Errorf("named %q, want %q", got, want)
+	}
+	if !h.namer.others.empty() {
+		t.Error("an address of which nothing is known is kept")
+	}
+	r.Name(netip.MustParseAddr("192.0.2.1"))
+	testkit.Eventually(t, 10*time.Second, func() error {
+		if got, want := names(), []string{"ptr.example", "ptr.example", "db", "web.example", "ptr.example", "-"}; !slices.Equal(got, want) {
+			return fmt.Errorf("named %q, want %q", got, want)
+		}
+		return nil
+	})
 }

@@ -46,9 +46,10 @@ func mark(id conn.ID) uint32 {
 
 // observer digests one tick after the other.
 type observer struct {
-	seq   uint64
-	moved int     // in the tick before
-	still []still // by page
+	seq      uint64
+	moved    int          // in the tick before
+	still    []still      // by page
+	happened []*table.Row // in this tick, the last of them: less than twice maxEvents
 }
 
 // still is a page in which nothing happened, and how many of its rows are what. It need
@@ -72,9 +73,23 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 			n.addStill(k)
 		}
 	}
-	n.events = n.events[max(len(n.events)-maxEvents, 0):]
+	o.keep(n, s)
 	o.moved = len(n.moments)
 	return n
+}
+
+// keep takes over the last events, which alone are copied.
+func (o *observer) keep(n *digest, s *table.Snapshot) {
+	last := o.happened[max(len(o.happened)-maxEvents, 0):]
+	if len(last) > 0 {
+		n.events = make([]event, len(last))
+	}
+	for i, r := range last {
+		n.events[i] = event{Row: *r, at: n.at, seq: o.seq - uint64(len(last)-1-i)}
+		n.at.Keep(s, r)
+	}
+	clear(o.happened)
+	o.happened = o.happened[:0]
 }
 
 // look digests the rows of a page.
@@ -89,9 +104,7 @@ func (o *observer) look(n *digest, s *table.Snapshot, p table.Page) still {
 		}
 		n.count.add(r)
 		if r.Event != conn.EventSample {
-			o.seq++
-			n.happened(event{Row: *r, at: n.at, seq: o.seq})
-			n.at.Keep(s, r)
+			o.note(r)
 		}
 	}
 	if n.rxRate != before.rxRate || n.txRate != before.txRate || n.alarm.n != before.alarm.n || len(n.moments) != moments || o.seq != seq {
@@ -143,10 +156,11 @@ func (c *count) addStill(k *still) {
 	}
 }
 
-// happened keeps e. Of more than maxEvents the first are forgotten in bulk.
-func (n *digest) happened(e event) {
-	if len(n.events) == 2*maxEvents {
-		n.events = append(n.events[:0], n.events[maxEvents:]...)
+// note says that something happened to r. Of more than maxEvents the first are forgotten in bulk.
+func (o *observer) note(r *table.Row) {
+	o.seq++
+	if len(o.happened) == 2*maxEvents {
+		o.happened = append(o.happened[:0], o.happened[maxEvents:]...)
 	}
-	n.events = append(n.events, e)
+	o.happened = append(o.happened, r)
 }
