@@ -96,8 +96,15 @@ func (x *Index) Remove(id ID) {
 	x.entries[hole] = 0
 }
 
-// Clear empties it and keeps its memory.
+// Clear empties it. Its memory is kept for as many as there were.
 func (x *Index) Clear() {
-	clear(x.entries)
+	switch {
+	case x.used == 0:
+		return
+	case len(x.entries) > max(16*x.used, leastIndex):
+		*x = NewIndex(x.used, x.id)
+	default:
+		clear(x.entries)
+	}
 	x.used = 0
 }

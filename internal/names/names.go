@@ -29,6 +29,7 @@ type Namer struct {
 	reverse *Reverse
 	nets    *Networks
 	others  recent[conn.Addr, *conn.Remote]
+	found   recent[conn.Addr, *conn.Remote] // those of others that have a name
 	decided conn.Seats[decision]
 	version uint32 // of what is known besides DNS answers; 0 is none
 	news    []conn.RemoteChange
@@ -38,7 +39,7 @@ type Namer struct {
 func New(cfg Config) *Namer {
 	return &Namer{
 		dns: newDNS(), hosts: hosts{path: cfg.Hosts, netns: cfg.NetNS}, reverse: cfg.Reverse, nets: cfg.Networks,
-		others: newRecent[conn.Addr, *conn.Remote](maxOthers), version: 1,
+		others: newRecent[conn.Addr, *conn.Remote](maxOthers), found: newRecent[conn.Addr, *conn.Remote](maxReverse), version: 1,
 	}
 }
 
@@ -117,7 +118,10 @@ func (n *Namer) heard(at place) *conn.Remote {
 			return r
 		}
 	}
-	r, _ := n.others.get(at.addr)
+	if n.found.empty() {
+		return nil
+	}
+	r, _ := n.found.get(at.addr)
 	return r
 }
 
@@ -152,6 +156,7 @@ func (n *Namer) rename(all []found) {
 			n.news = append(n.news, conn.RemoteChange{Was: was, Is: is})
 		}
 		n.others.put(f.addr, is)
+		n.found.put(f.addr, is)
 	}
 }
 

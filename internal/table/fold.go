@@ -76,7 +76,7 @@ func (t *Table) closeUnseen(c *conn.Conn) {
 		t.over.placed(c.ID)
 		return
 	}
-	s, ok := t.add(c)
+	s, ok := t.pass(c)
 	if !ok {
 		t.over.close(c)
 		return

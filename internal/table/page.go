@@ -19,6 +19,7 @@ type page struct {
 	touched uint32 // event, rates and Moved end with this tick
 	closing uint32 // the row ends with this tick
 	idle    uint32 // the row is hidden after this tick
+	passing uint32 // the row came and went within this tick
 	born    uint64 // the first snapshot that can hold this page as it is
 	rows    [pageRows]Row
 	seen    [pageRows]int64 // monotonic ns of the last movement
@@ -65,6 +66,9 @@ func (t *Table) find(id conn.ID) (pos int32, known bool) {
 // at is where the row of id is, by the index.
 func (t *Table) at(id conn.ID) (pos int32, known bool) {
 	at, known := t.index.Find(id)
+	if !known && t.passing.Len() > 0 {
+		at, known = t.passing.Find(id)
+	}
 	return int32(at), known
 }
 
@@ -112,8 +116,25 @@ func (t *Table) hide(s slot) {
 	}
 }
 
-// add takes a position for c and fills it; ok is false where the table is full.
+// add gives c a row; ok is false where the table is full.
 func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
+	if s, ok = t.place(c); ok {
+		t.index.Put(c.ID, uint32(s.pos))
+	}
+	return s, ok
+}
+
+// pass is add for a row that goes with this tick.
+func (t *Table) pass(c *conn.Conn) (s slot, ok bool) {
+	if s, ok = t.place(c); ok {
+		t.passing.Put(c.ID, uint32(s.pos))
+		s.page.passing |= s.bit
+	}
+	return s, ok
+}
+
+// place takes a position for c and fills it; ok is false where the table is full.
+func (t *Table) place(c *conn.Conn) (s slot, ok bool) {
 	var pos int32
 	switch n := len(t.vacant); {
 	case n > 0:
@@ -128,7 +149,6 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 	default:
 		return slot{}, false
 	}
-	t.index.Put(c.ID, uint32(pos))
 	s = t.slot(pos)
 	s.page.used |= s.bit
 	s.Conn, s.Pos = *c, pos
@@ -142,13 +162,15 @@ func (t *Table) add(c *conn.Conn) (s slot, ok bool) {
 // drop frees the row's position, and its page where that was the last row.
 func (t *Table) drop(s slot) {
 	t.hide(s)
-	t.index.Remove(s.ID)
+	if !s.is(s.page.passing) {
+		t.index.Remove(s.ID)
+	}
 	delete(t.carried, s.pos)
 	t.journal.drop(s.pos)
 	t.vacant = append(t.vacant, s.pos)
 	p := s.page
 	*s.Row = Row{}
-	for _, set := range [...]*uint32{&p.used, &p.touched, &p.closing, &p.idle} {
+	for _, set := range [...]*uint32{&p.used, &p.touched, &p.closing, &p.idle, &p.passing} {
 		*set &^= s.bit
 	}
 	if p.used == 0 {
@@ -161,10 +183,15 @@ func (t *Table) drop(s slot) {
 // moved rests until it is named again.
 func (t *Table) settle() {
 	for _, n := range t.touched {
-		if t.pages[n] == nil || t.pages[n].touched == 0 {
+		p := t.pages[n]
+		switch {
+		case p == nil || p.touched == 0:
+			continue
+		case p.used == p.touched&p.closing:
+			t.dropPage(n)
 			continue
 		}
-		p := t.writable(n)
+		p = t.writable(n)
 		touched := p.touched
 		p.touched = 0
 		for ; touched != 0; touched &= touched - 1 {
@@ -172,6 +199,27 @@ func (t *Table) settle() {
 		}
 	}
 	t.touched = t.touched[:0]
+	t.passing.Clear()
+}
+
+// dropPage drops all rows of a page, which need not be copied for that.
+func (t *Table) dropPage(n int32) {
+	p := t.pages[n]
+	for i := int32(pageRows) - 1; i >= 0; i-- { // the first is taken first, then
+		if p.used>>i&1 == 0 {
+			continue
+		}
+		if p.passing>>i&1 == 0 {
+			t.index.Remove(p.rows[i].ID)
+		}
+		pos := n*pageRows + i
+		delete(t.carried, pos)
+		t.journal.drop(pos)
+		t.vacant = append(t.vacant, pos)
+	}
+	t.shown -= bits.OnesCount32(p.shown)
+	t.pages[n] = nil
+	t.pool.retire(p)
 }
 
 func (t *Table) rest(s slot) {

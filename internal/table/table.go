@@ -25,7 +25,8 @@ type Table struct {
 	maxRows int
 
 	pages   []*page    // row positions in order; nil where a page is empty
-	index   conn.Index // of every row, hidden ones included
+	index   conn.Index // of every row, hidden ones included, but passing ones
+	passing conn.Index // of rows that came and went within this tick
 	next    int32      // positions from here on were never used
 	guess   int32      // where the next connection named may be; -1 is anywhere
 	last    int32      // where the one before was
@@ -65,7 +66,7 @@ func New(c Config) *Table {
 		maxRows: min(c.MaxRows, math.MaxInt32-pageRows),
 		carried: make(map[int32]traffic),
 	}
-	t.index = conn.NewIndex(0, t.id)
+	t.index, t.passing = conn.NewIndex(0, t.id), conn.NewIndex(0, t.id)
 	if c.Events {
 		t.journal = newJournal()
 	}
