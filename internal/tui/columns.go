@@ -146,7 +146,7 @@ func countStyle(c *column.Column, n int64) style {
 func rateCell(c *column.Column) cellFunc {
 	return func(dst []byte, e *env, it *item, w int) ([]byte, style) {
 		n, ok := c.Num(it.at, it.row)
-		if !ok {
+		if !ok || it.group != nil && it.group.hides(c.Name) {
 			return append(dst, missing...), dim
 		}
 		from := len(dst)
@@ -310,6 +310,8 @@ func (gr *group) hides(field string) bool {
 	case "mss", "ssthresh", "opened", "uid", "rtt_inflation", "ca_state", "ecn", "app_limited", "busy_ms", "rwnd_limited_ms",
 		"sndbuf_limited_ms", "zero_window_ms", "probes":
 		return gr.n > 1
+	case "rx_rate", "tx_rate", "rate":
+		return gr.n == 0 && gr.unlisted // of what has no row the bytes alone are known
 	}
 	return false
 }

@@ -80,7 +80,7 @@ func (m *Model) exportLine(b []byte, it *item, fields []*column.Column) []byte {
 			return b
 		}
 		b = appendCell(b, v.grouping.appendLabel(nil, it.group, &m.env))
-		b = fmt.Appendf(b, ",%d", it.group.n)
+		b = fmt.Appendf(b, ",%d", it.group.conns())
 	}
 	for i, f := range fields {
 		if i > 0 || len(b) > start {

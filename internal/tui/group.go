@@ -10,11 +10,15 @@ import (
 // longest, and what all rows share is kept.
 type group struct {
 	key    groupKey
-	n      int // rows
+	n      int    // rows
+	more   uint64 // connections besides that have no row
+	open   uint64 // of these that are open
 	sum    table.Row
 	mixed  mixed
 	limits table.Verdicts
-	common conn.Place // what the places of the rows share, where they differ
+
+	unlisted bool       // the sum has some that have no row
+	common   conn.Place // what the places of the rows share, where they differ
 }
 
 // mixed says what the rows of a group do not share.
@@ -28,6 +32,9 @@ type members struct {
 	n           int32
 	shown       int32 // place among the visible groups; -1 is none
 	first, last int32 // of its rows, once they are linked
+
+	unlisted int32  // the last part that has no rows, from 1; 0 is none
+	more     uint64 // connections of these parts
 }
 
 // member is a row, its group and, once linked, the next row of that; -1 is none.
@@ -47,7 +54,8 @@ type grouping struct {
 	texts map[string]uint64
 	named uint64 // texts so far
 
-	unheard []table.Row // of hosts that have none, each its id alone
+	unlisted []unlisted
+	unheard  []table.Row // of hosts that have none, each its id alone
 
 	visible []group
 	scratch group
@@ -73,7 +81,7 @@ func (g *grouping) clear() {
 		g.rows = nil
 	}
 	clear(g.index)
-	g.groups, g.rows, g.unheard = g.groups[:0], g.rows[:0], g.unheard[:0]
+	g.groups, g.rows, g.unheard, g.unlisted = g.groups[:0], g.rows[:0], g.unheard[:0], g.unlisted[:0]
 }
 
 // addUnheard makes groups of the hosts that are not heard, which have no rows: who looks for
@@ -92,25 +100,33 @@ func (g *grouping) addUnheard(all []table.Host) {
 
 // lead is the first row of a group, which are linked.
 func (g *grouping) lead(at int32) *table.Row {
-	if of := &g.groups[at]; of.n > 0 {
+	switch of := &g.groups[at]; {
+	case of.n > 0:
 		return g.rows[of.first].row
+	case of.unlisted > 0:
+		return &g.unlisted[of.unlisted-1].row
 	}
 	return &g.unheard[int(at)-(len(g.groups)-len(g.unheard))]
 }
 
 // add puts r into its group.
 func (g *grouping) add(r *table.Row) *members {
-	key := g.keyOf(r)
+	i := g.group(g.keyOf(r))
+	g.rows = append(g.rows, member{row: r, group: i})
+	of := &g.groups[i]
+	of.n++
+	return of
+}
+
+// group is the place among the groups of the one with that key.
+func (g *grouping) group(key groupKey) int32 {
 	i, known := g.index[key]
 	if !known {
 		i = int32(len(g.groups))
 		g.index[key] = i
 		g.groups = append(g.groups, members{key: key, shown: -1})
 	}
-	g.rows = append(g.rows, member{row: r, group: i})
-	of := &g.groups[i]
-	of.n++
-	return of
+	return i
 }
 
 func (g *grouping) keyOf(r *table.Row) groupKey {
@@ -172,9 +188,12 @@ func (g *grouping) total(of *members, z *zeroed) *table.Row {
 		g.scratch.sum = table.Row{Conn: conn.Conn{ID: conn.ID{Host: uint16(of.key.lo)}}}
 	}
 	gr := &g.scratch
-	gr.n = 0
+	gr.n, gr.more, gr.open, gr.unlisted = 0, 0, 0, false
 	for i := of.first; i >= 0; i = g.rows[i].next {
 		gr.add(z.row(g.rows[i].row, &g.less))
+	}
+	for i := of.unlisted; i > 0; i = g.unlisted[i-1].next {
+		gr.addUnlisted(&g.unlisted[i-1])
 	}
 	return &gr.sum
 }
@@ -196,12 +215,20 @@ func (g *grouping) sum(z *zeroed) {
 			g.visible[at].add(z.row(g.rows[i].row, &g.less))
 		}
 	}
+	for i := range g.unlisted {
+		if at := g.groups[g.unlisted[i].group].shown; at >= 0 {
+			g.visible[at].addUnlisted(&g.unlisted[i])
+		}
+	}
 }
 
 // appendLabel appends what the rows of gr have in common, as safe text.
 func (g *grouping) appendLabel(dst []byte, gr *group, e *env) []byte {
-	if gr.key == noValue {
+	switch gr.key {
+	case noValue:
 		return append(append(dst, "(no "...), g.by.name+")"...)
+	case notKnown:
+		return append(append(dst, '('), g.by.name+" not known)"...)
 	}
 	return g.by.label(dst, e, &gr.sum)
 }

@@ -112,6 +112,7 @@ func (t *textPane) addSigns() {
 		{"~", "a host of the row is slow: this is what it told last"},
 		{"-", "not measured or not known, which is not zero"},
 		{"rates", "faint: below 1 kB/s; bold: above 1 MB/s; bold and underlined: above 100 MB/s"},
+		{"+30", "so many connections of the group have no row (not shown): only their bytes are in its sums"},
 		{"groups", "counters, rates and queues are summed, times are the longest, ages the oldest"},
 		{"/ filter", "rport=443 and rtt>50ms and not comm~ssh; a bare word matches anywhere; tcptop help filter"},
 	} {

@@ -19,13 +19,47 @@ func withoutRows() []conn.OwnerTotal {
 	}
 }
 
+// TestNotShownInGroups adds up what groups say: whatever rows are grouped by, with those that have
+// none it is what there is.
+func TestNotShownInGroups(t *testing.T) {
+	for _, by := range groupNames() {
+		d := start(t, 120, 60, Config{})
+		all := ticks()
+		all[2].Totals = withoutRows()
+		for i, s := range all {
+			d.tick(s, i)
+		}
+		var conns, open, rx, tx uint64
+		for r := range d.shown.Rows() {
+			conns, rx, tx = conns+1, rx+r.RxBytes, tx+r.TxBytes
+		}
+		conns, rx, tx = conns+37+15, rx+5_000_000+2_400_000+50, tx+7_900+1_200
+		d.press("2")
+		d.groupBy(by)
+		for i := range d.view().window {
+			gr := d.view().window[i].group
+			conns, open, rx, tx = conns-gr.conns(), open+gr.open, rx-gr.sum.RxBytes, tx-gr.sum.TxBytes
+		}
+		if conns != 0 || rx != 0 || tx != 0 || open != 37 {
+			t.Errorf("by %s %d connections, %d and %d bytes are missing; %d are not shown, want 37", by, int64(conns), int64(rx), int64(tx), open)
+		}
+		for _, column := range []string{"conns", "rx_bytes", "rx_rate", "group", "user"} { // in any order
+			d.view().sort = sorting{column, true}
+			d.arrange()
+			if n := len(d.view().window); n != d.view().total {
+				t.Errorf("by %s, ordered by %s: %d lines of %d", by, column, n, d.view().total)
+			}
+		}
+	}
+}
+
 // TestGoldenNotShown has more connections than rows.
 func TestGoldenNotShown(t *testing.T) {
 	for _, size := range [][2]int{{40, 10}, {80, 24}, {120, 40}, {200, 50}} {
 		for _, c := range []struct {
 			name string
 			keys []string
-		}{{"connections", nil}, {"help", []string{"?", "G"}}} {
+		}{{"connections", nil}, {"help", []string{"?", "G"}}, {"processes", []string{"2"}}, {"remotes", []string{"3"}}} {
 			t.Run(fmt.Sprintf("notshown-%s-%dx%d", c.name, size[0], size[1]), func(t *testing.T) {
 				d := start(t, size[0], size[1], Config{})
 				for i, s := range ticks() {

@@ -74,6 +74,7 @@ func (m *Model) collect(v *view) {
 			of.value, of.known = n, true
 		}
 	}
+	m.collectUnlisted(v, by, join)
 	if g.by.name == "host" {
 		g.addUnheard(m.shown.Hosts)
 	}
@@ -141,8 +142,8 @@ func (m *Model) groupAt(v *view, at int32) candidate {
 	c := candidate{at: at, tie: [2]uint64{of.key.hi, of.key.lo}}
 	switch {
 	case v.sort.column == "conns":
-		s.number(&c, int64(of.n), true)
-	case of.n == 0 && s.Column.Name != "host": // its name is all that is known
+		s.number(&c, int64(of.n)+clamp(of.more), true)
+	case of.n == 0 && of.unlisted == 0 && s.Column.Name != "host": // its name is all that is known
 		s.number(&c, 0, false)
 	case joinedBy(s.Column.Name) != nil:
 		s.number(&c, of.value, of.known)
