@@ -28,7 +28,7 @@ func (l *lossReport) tick(s *table.Snapshot) {
 	}
 	l.total = s.Loss
 	l.totals = append(l.totals[:0], s.Totals...)
-	fmt.Fprint(l.stderr, message("lost in this tick: "+lossText(s.Lost)+notShownText(s.Totals)+endedText(s.Totals), ""))
+	fmt.Fprint(l.stderr, message("lost in this tick: "+lossText(s.Lost)+notShownText("; not shown now", s.Totals)+endedText(s.Totals), ""))
 }
 
 // end prints the sum if anything was lost at all.
@@ -81,8 +81,8 @@ func endedText(totals []conn.OwnerTotal) string {
 	return "; not in rows since start, " + owners + "; " + listed("by remote", conn.ByRemote(totals), remoteName, row)
 }
 
-// notShownText says likewise how many connections have no row now.
-func notShownText(totals []conn.OwnerTotal) string {
+// notShownText says likewise how many connections are open and have no row, after what.
+func notShownText(what string, totals []conn.OwnerTotal) string {
 	row := func(t *conn.OwnerTotal) string {
 		if t.Open == 0 {
 			return ""
@@ -97,7 +97,7 @@ func notShownText(totals []conn.OwnerTotal) string {
 	for i := range totals {
 		n += totals[i].Open
 	}
-	return fmt.Sprintf("; not shown now: %d connections, %s; %s", n, owners, listed("by remote", conn.ByRemote(totals), remoteName, row))
+	return fmt.Sprintf("%s: %d connections, %s; %s", what, n, owners, listed("by remote", conn.ByRemote(totals), remoteName, row))
 }
 
 // listed names the first of all for which there is something to say.

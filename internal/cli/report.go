@@ -102,6 +102,9 @@ func (p *plan) report(ctx context.Context, r *record.Reader, times spanTimes, by
 	if lost := sum.Lost(); lost != (conn.Loss{}) {
 		fmt.Fprint(p.env.Stderr, message("lost while it was recorded: "+lossText(lost), ""))
 	}
+	if open := notShownText("open at the end without a row, and in no sum", sum.Open()); open != "" {
+		fmt.Fprint(p.env.Stderr, message(open, ""))
+	}
 	writeGaps(p.env, r.Gaps())
 	return nil
 }

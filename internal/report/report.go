@@ -47,12 +47,15 @@ type Sum struct {
 
 	kinds   []string
 	talkers map[key]*Talker
-	count   map[string]int // by kind
+	names   map[string]int // talkers by kind
 	known   map[conn.ID]counters
 	mono    int64 // of the sample before
+	began   int64 // of the first one, or the first since the host was started anew
 	started bool
 	loss    conn.Loss // of the sample before
 	lost    conn.Loss // since the first
+	open    []conn.OwnerTotal
+	ended   map[conn.OwnerTotal]conn.OwnerTotal // as of the sample before
 }
 
 type key struct{ kind, name string }
@@ -65,7 +68,7 @@ type counters struct {
 
 // New returns an empty Sum by some of Kinds.
 func New(kinds []string) *Sum {
-	return &Sum{kinds: kinds, talkers: map[key]*Talker{}, count: map[string]int{}, known: map[conn.ID]counters{}}
+	return &Sum{kinds: kinds, talkers: map[key]*Talker{}, names: map[string]int{}, known: map[conn.ID]counters{}}
 }
 
 // Base takes the state before what is to be summed.
@@ -73,19 +76,22 @@ func (s *Sum) Base(x *conn.Sample) {
 	for i := range x.Conns {
 		s.known[x.Conns[i].ID] = countersOf(&x.Conns[i])
 	}
-	s.mono, s.started, s.loss = x.Mono, true, x.Loss
+	s.mono, s.began, s.started, s.loss = x.Mono, x.Mono, true, x.Loss
+	s.baseEnded(x)
 }
 
 // Add sums a tick. Of what was open before the first one, only what it moves afterwards
 // counts. What happened in a gap of the recording counts where its connection is still there.
 func (s *Sum) Add(x *conn.Sample) {
 	if !s.started {
-		s.Base(&conn.Sample{Mono: x.Mono, Loss: x.Loss, Conns: x.Conns})
+		s.Base(&conn.Sample{Mono: x.Mono, Loss: x.Loss, Conns: x.Conns, Totals: x.Totals})
 	}
 	if x.Mono < s.mono { // the host has been started anew
 		clear(s.known)
+		s.began = x.Mono
 	}
 	s.lose(x)
+	s.addEnded(x)
 	for i := range x.Conns {
 		s.move(&x.Conns[i], x, false)
 	}
@@ -135,7 +141,11 @@ func countersOf(c *conn.Conn) counters {
 func (s *Sum) move(c *conn.Conn, x *conn.Sample, closed bool) {
 	was, known := s.known[c.ID]
 	now := countersOf(c)
-	opened := !known && c.Opened > s.mono
+	since := s.mono
+	if closed && c.Proto == conn.TCP {
+		since = s.began // it had no row while it was open
+	}
+	opened := !known && c.Opened > since
 	if !known && !opened {
 		was = now // older than what is summed
 	}
@@ -152,13 +162,13 @@ func (s *Sum) move(c *conn.Conn, x *conn.Sample, closed bool) {
 		t.RetransBytes += now.retransBytes - min(was.retransBytes, now.retransBytes)
 		t.RetransPackets += uint64(now.retransPackets - min(was.retransPackets, now.retransPackets))
 		t.MaxRTT = max(t.MaxRTT, c.RTT)
-		t.Opened += count(opened)
-		t.Closed += count(closed)
-		t.Failed += count(failed)
+		t.Opened += one(opened)
+		t.Closed += one(closed)
+		t.Failed += one(failed)
 	}
 }
 
-func count(yes bool) uint64 {
+func one(yes bool) uint64 {
 	if yes {
 		return 1
 	}
@@ -169,12 +179,12 @@ func (s *Sum) talker(kind, name string) *Talker {
 	if t := s.talkers[key{kind, name}]; t != nil {
 		return t
 	}
-	if s.count[kind] >= maxTalkers && name != Others {
+	if s.names[kind] >= maxTalkers && name != Others {
 		return s.talker(kind, Others)
 	}
 	t := &Talker{Kind: kind, Name: name}
 	s.talkers[key{kind, name}] = t
-	s.count[kind]++
+	s.names[kind]++
 	return t
 }
 
@@ -196,6 +206,9 @@ func nameOf(kind string, c *conn.Conn) string {
 			return ""
 		}
 		return c.Raddr.Netip().String()
+	}
+	if c.Proto == 0 {
+		return ""
 	}
 	return c.Proto.String() + "/" + strconv.Itoa(int(servicePort(c)))
 }
