@@ -244,7 +244,7 @@ func (p *plan) printEngine(ctx context.Context, out output.Writer) (failed error
 				fmt.Fprint(p.env.Stderr, message(text, ""))
 			}
 		}
-		if err := out.Write(s, p.choose(s)); err != nil {
+		if err := out.Write(s, p.printed(s)); err != nil {
 			failed = fmt.Errorf("write output: %w", err)
 		}
 		ticks++

@@ -160,7 +160,7 @@ func (p *plan) runHosts(ctx context.Context, hosts *remote.Hosts, out output.Wri
 			return hostsFailure(failed)
 		}
 		told.tick(snap)
-		if err := out.Write(snap, p.choose(snap)); err != nil {
+		if err := out.Write(snap, p.printed(snap)); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
 		loss.tick(snap)

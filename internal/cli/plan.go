@@ -175,8 +175,20 @@ func filterFailure(what string, err error) error {
 	return usagef(hint, "%s: %v\n  %s", what, f, pointer)
 }
 
-// choose returns the rows of s to print, in order.
-func (p *plan) choose(s *table.Snapshot) []*table.Row {
+// printed returns the rows of s that the output may print, in order: as text, those without
+// news would be left out, after they were sorted.
+func (p *plan) printed(s *table.Snapshot) []*table.Row {
+	if p.output.Format != output.Text {
+		return p.choose(s)
+	}
+	return p.chosen(s, func(r *table.Row) bool { return output.HasNews(r) || s.FirstOf(r) })
+}
+
+// choose returns the rows of s that are wanted, in order.
+func (p *plan) choose(s *table.Snapshot) []*table.Row { return p.chosen(s, nil) }
+
+// chosen returns those that are asked for, unless the top ones of all are wanted.
+func (p *plan) chosen(s *table.Snapshot, asked func(*table.Row) bool) []*table.Row {
 	filtered := p.filter.Match(s)
 	keep := func(r *table.Row) bool { return p.family(r) && filtered(r) }
 	switch {
@@ -184,6 +196,10 @@ func (p *plan) choose(s *table.Snapshot) []*table.Row {
 		return s.Events(keep, nil, p.top)
 	case p.output.Events:
 		return s.Events(keep, p.order.Compare(s), p.top)
+	case p.top > 0:
+		return s.Query(keep, p.order.Compare(s), p.top)
 	}
-	return s.Query(keep, p.order.Compare(s), p.top)
+	rows := s.Query(func(r *table.Row) bool { return (asked == nil || asked(r)) && keep(r) }, nil, 0)
+	p.order.Sort(s, rows)
+	return rows
 }

@@ -145,7 +145,7 @@ func (p *plan) replayLines(ctx context.Context, r *record.Reader, times spanTime
 			continue // rates are counted from it
 		}
 		snap := rows.Snapshot()
-		if err := out.Write(snap, p.choose(snap)); err != nil {
+		if err := out.Write(snap, p.printed(snap)); err != nil {
 			return outcome(fmt.Errorf("write output: %w", err))
 		}
 		loss.tick(snap)

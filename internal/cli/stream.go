@@ -37,7 +37,7 @@ func (p *plan) run(ctx context.Context, source conn.Source, out output.Writer, l
 		rows.Apply(sample)
 		log.tick(rows)
 		snap := rows.Snapshot()
-		if err := out.Write(snap, p.choose(snap)); err != nil {
+		if err := out.Write(snap, p.printed(snap)); err != nil {
 			return fmt.Errorf("write output: %w", err)
 		}
 		loss.tick(snap)

@@ -3,8 +3,10 @@ package column
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strings"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/table"
 )
 
@@ -42,14 +44,61 @@ func (o Order) Compare(s *table.Snapshot) func(a, b *table.Row) int {
 		if n := value(a, b); n != 0 {
 			return n
 		}
-		if n := cmp.Compare(a.ID.Host, b.ID.Host); n != 0 {
-			return n
-		}
-		if n := cmp.Compare(a.ID.Cookie, b.ID.Cookie); n != 0 {
-			return n
-		}
-		return cmp.Compare(a.ID.Serial, b.ID.Serial)
+		return compareIDs(a.ID, b.ID)
 	}
+}
+
+// keyed is a row and what it is sorted by: rows are many and far apart, so that looking at
+// each for every comparison costs more than all else.
+type keyed struct {
+	missing bool
+	value   int64
+	row     *table.Row
+	id      conn.ID
+}
+
+// Sort brings rows of s into the order of Compare.
+func (o Order) Sort(s *table.Snapshot, rows []*table.Row) {
+	if o.Column.Text != nil || o.Column.Addr != nil {
+		slices.SortFunc(rows, o.Compare(s))
+		return
+	}
+	all := make([]keyed, len(rows))
+	for i, r := range rows {
+		value, known := o.Column.Num(s, r)
+		switch {
+		case !known:
+			value = 0
+		case o.Desc:
+			value = ^value // the other way round, the least one too
+		}
+		all[i] = keyed{!known, value, r, r.ID}
+	}
+	slices.SortFunc(all, func(a, b keyed) int {
+		switch {
+		case a.missing != b.missing:
+			if a.missing {
+				return 1
+			}
+			return -1
+		case a.value != b.value:
+			return cmp.Compare(a.value, b.value)
+		}
+		return compareIDs(a.id, b.id)
+	})
+	for i := range all {
+		rows[i] = all[i].row
+	}
+}
+
+func compareIDs(a, b conn.ID) int {
+	if n := cmp.Compare(a.Host, b.Host); n != 0 {
+		return n
+	}
+	if n := cmp.Compare(a.Cookie, b.Cookie); n != 0 {
+		return n
+	}
+	return cmp.Compare(a.Serial, b.Serial)
 }
 
 func (o Order) values(s *table.Snapshot) func(a, b *table.Row) int {

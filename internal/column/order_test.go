@@ -3,6 +3,7 @@ package column_test
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
@@ -51,6 +52,34 @@ func TestCompare(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", sort, got, want)
+		}
+	}
+}
+
+// TestSort sorts rows with few different values by every field as its comparison does.
+func TestSort(t *testing.T) {
+	l, rng, s := column.New(), rand.New(rand.NewPCG(1, 1)), &table.Snapshot{Mono: 5e9}
+	var rows []*table.Row
+	for range 300 {
+		small := func() uint64 { return []uint64{0, 1, 2, math.MaxUint64}[rng.IntN(4)] }
+		rows = append(rows, &table.Row{RxRate: small(), TxRate: small() / 2, Conn: conn.Conn{
+			ID:  conn.ID{Cookie: small(), Serial: small(), Host: uint16(rng.IntN(2))},
+			Has: conn.Has(rng.IntN(math.MaxUint16)), RTT: uint32(small()), RxBytes: small(), Opened: int64(small() / 2), UID: uint32(small()),
+			Owner: conn.Owner{PID: uint32(small()), Comm: conn.MakeName(string(rune('a' + rng.IntN(3))))},
+		}})
+	}
+	for _, c := range l.All() {
+		for _, desc := range []bool{false, true} {
+			o := column.Order{Column: &c, Desc: desc}
+			want, got := slices.Clone(rows), slices.Clone(rows)
+			slices.SortFunc(want, o.Compare(s))
+			o.Sort(s, got)
+			for i := range want {
+				if want[i].ID != got[i].ID {
+					t.Errorf("%v: place %d has %v, want %v", o, i, got[i].ID, want[i].ID)
+					break
+				}
+			}
 		}
 	}
 }
