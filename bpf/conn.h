@@ -198,15 +198,17 @@ struct udp_row {
 	char comm[16];
 };
 
-/* A time-wait or syn-recv socket: no counters, only identity. */
+/* A time-wait or syn-recv socket, which has no counters, or one that there is no slot for. */
 struct mini {
 	__u64 cookie;
 	__u8 laddr[16], raddr[16];
 	__u16 lport, rport;
 	__u32 netns, uid, tgid, pid_start;
 	__u8 state, owner_source;
-	__u16 unused;
+	__u8 slotless; /* the last three members are those of a socket without a slot alone */
+	__u8 unused;
 	char comm[16];
+	__u64 cgroup, rx_bytes, tx_bytes;
 };
 
 /* What a full ring hides, summed by whose it was. */

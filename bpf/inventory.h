@@ -6,17 +6,22 @@ volatile bool list_udp;      /* the owners' pass also lists who holds UDP socket
 volatile bool owners_let_go; /* this pass repeats one: who was not seen then no longer holds what was theirs */
 volatile __u64 holders_of;   /* the cookie of the socket that tt_holders lists for */
 
+static __always_inline void identify(struct mini *m, struct sock_common *k, __u8 state)
+{
+	m->cookie = bpf_get_socket_cookie(k);
+	m->lport = k->skc_num;
+	m->rport = bpf_ntohs(k->skc_dport);
+	copy_addr(m->laddr, k, false);
+	copy_addr(m->raddr, k, true);
+	m->netns = k->skc_net.net->ns.inum;
+	m->state = state;
+}
+
 static __always_inline void write_mini(struct seq_file *seq, struct sock_common *k, __u8 state, struct conn *listener)
 {
 	struct mini m = {};
 
-	m.cookie = bpf_get_socket_cookie(k);
-	m.lport = k->skc_num;
-	m.rport = bpf_ntohs(k->skc_dport);
-	copy_addr(m.laddr, k, false);
-	copy_addr(m.raddr, k, true);
-	m.netns = k->skc_net.net->ns.inum;
-	m.state = state;
+	identify(&m, k, state);
 	if (listener) {
 		m.uid = listener->uid;
 		m.tgid = listener->tgid;
@@ -25,6 +30,48 @@ static __always_inline void write_mini(struct seq_file *seq, struct sock_common 
 		__builtin_memcpy(m.comm, listener->comm, sizeof(m.comm));
 	}
 	bpf_seq_write(seq, &m, sizeof(m));
+}
+
+/* A socket that there is no slot for: whose it is as far as that is known, and what it has carried so far. */
+static __always_inline void write_slotless(struct seq_file *seq, struct sock_common *k, struct tcp_sock *tp,
+					   __u64 cookie)
+{
+	struct late_owner *late = bpf_map_lookup_elem(&tt_late, &cookie);
+	struct sock *sk = (struct sock *)tp;
+	struct mini m = {};
+
+	identify(&m, k, k->skc_state);
+	m.slotless = 1;
+	m.uid = sk->sk_uid.val;
+	m.cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	if (late) {
+		m.tgid = late->tgid;
+		m.pid_start = late->pid_start;
+		m.owner_source = late->source;
+		__builtin_memcpy(m.comm, late->comm, sizeof(m.comm));
+	}
+	if (k->skc_state != TCP_LISTEN) {
+		m.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
+		m.rx_bytes = tp->bytes_received - fin_received(sk);
+	}
+	bpf_seq_write(seq, &m, sizeof(m));
+}
+
+/* A process holds a socket that there is no slot for: its last row, if nothing else, says so. */
+static __always_inline void own_late(__u64 cookie, struct task_struct *t)
+{
+	struct late_owner fresh = {}, *l = bpf_map_lookup_elem(&tt_late, &cookie);
+
+	if (!l) {
+		bpf_map_update_elem(&tt_late, &cookie, &fresh, BPF_NOEXIST);
+		l = bpf_map_lookup_elem(&tt_late, &cookie);
+	}
+	if (!l || l->source != OWNER_NONE || l->bits & BIT_KERNEL)
+		return;
+	bpf_probe_read_kernel(l->comm, sizeof(l->comm), t->group_leader->comm);
+	l->pid_start = start_of(t);
+	l->tgid = t->tgid;
+	l->source = OWNER_FILES;
 }
 
 /* One of the kernel's own sockets has no file, which every other has from when it is made or accepted. */
@@ -77,7 +124,17 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 		slot = track((struct sock *)tp, cookie, k->skc_state, k->skc_state, OWNER_NONE, 0, -1);
 	if (slot >= 0)
 		mark_kernel(slot, (struct sock *)tp, tp);
+	else
+		write_slotless(ctx->meta->seq, k, tp, cookie);
 	return 0;
+}
+
+/* Has the socket a connection, or does it listen? */
+static __always_inline bool lives(struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+
+	return state != TCP_CLOSE && state != TCP_SYN_RECV && state != TCP_NEW_SYN_RECV;
 }
 
 /*
@@ -234,6 +291,8 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 		slot = find_slot(cookie);
 		if (slot < 0)
 			slot = adopt(sk, cookie);
+		if (slot < 0 && lives(sk))
+			own_late(cookie, t);
 	} else if (sk->sk_protocol == IPPROTO_MPTCP) {
 		slot = find_slot(first_cookie(sk));
 	} else {

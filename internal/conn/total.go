@@ -29,7 +29,11 @@ const NoUID uint32 = math.MaxUint32
 
 // TotalOf is what c is summed by.
 func TotalOf(c *Conn) OwnerTotal {
-	return OwnerTotal{PID: c.Owner.PID, Comm: c.Owner.Comm, UID: c.UID, Cgroup: c.Cgroup, Raddr: c.Raddr}
+	t := OwnerTotal{PID: c.Owner.PID, Comm: c.Owner.Comm, UID: c.UID, Cgroup: c.Cgroup}
+	if c.Has&HasRaddr != 0 {
+		t.Raddr = c.Raddr
+	}
+	return t
 }
 
 // By is what t is summed by, without the sums.

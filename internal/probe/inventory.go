@@ -23,12 +23,12 @@ import (
 // nobody does, what is known of owners is looked over after checkPause.
 //
 // A pass that found nothing new is followed by one that waits quietRest times as long, at
-// most longestOwners or longestTCP: a host whose connections stay pays a tenth. That somebody
+// most longestOwners: a host whose connections stay pays a tenth. That somebody
 // has handed on a socket is told by nothing else.
 //
 // What a pass over TCP sockets looks for is asked for otherwise (ask, leave, missed), so that
-// one after which there is nothing to look at again is followed by one that waits longestStill;
-// only where connections have found no room do more of them ask nobody.
+// one after which there is nothing to look at again is followed by one that waits longestStill.
+// While there are sockets without a slot it goes on as its cost allows: one may be free for them.
 const (
 	costShare   = int64(100)
 	calmShare   = int64(300)
@@ -37,18 +37,17 @@ const (
 	quietRest   = int64(10)
 
 	longestOwners = int64(time.Minute)
-	longestTCP    = int64(2 * time.Minute)
 	longestStill  = int64(5 * time.Minute)
 )
 
-// restFor is how long to wait after a pass that took cost, a quiet one for no more than
-// longest unless it costs that much.
-func (v *inventory) restFor(cost int64, quiet bool, longest int64) int64 {
+// restFor is how long to wait after a pass over open files that took cost, a quiet one for no
+// more than longestOwners unless it costs that much.
+func (v *inventory) restFor(cost int64, quiet bool) int64 {
 	rest := v.share * cost
 	if !quiet {
 		return rest
 	}
-	return max(rest, min(quietRest*rest, longest))
+	return max(rest, min(quietRest*rest, longestOwners))
 }
 
 // threadsEvery is how often a pass also looks for namespaces that only a thread is in.
@@ -84,12 +83,12 @@ type inventory struct {
 	soonTCP             int64                // likewise, once a connection has ended or something asks for it
 	asked               bool                 // something does
 	lost                uint64               // what hooks were kept from or could not tell so far
-	full                bool                 // there were connections that found no room
 	began               int64                // monotonic ns of the last pass over TCP sockets
 	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
+	slotless            slotless
 	spaces              map[uint64]string // paths of the network namespaces of the last pass, by inode
 }
 
@@ -159,7 +158,7 @@ func (v *inventory) runOwners(slots *slotTable) error {
 	}
 	now := monotonic()
 	v.nextOwners = now + min(v.share*cost, ownersPause)
-	v.nextCheck = now + max(v.restFor(cost, v.still, longestOwners), checkPause)
+	v.nextCheck = now + max(v.restFor(cost, v.still), checkPause)
 	return err
 }
 
@@ -253,7 +252,7 @@ func (v *inventory) counting(first bool, pass func() error) error {
 
 // tcpDue reports whether the pass over all namespaces' TCP sockets may run again.
 func (v *inventory) tcpDue(now int64) bool {
-	return now >= v.nextTCP || (v.asked || len(v.left) > 0) && now >= v.soonTCP
+	return now >= v.nextTCP || (v.asked || len(v.left) > 0 || v.slotless.any()) && now >= v.soonTCP
 }
 
 // runTCP walks the TCP sockets of every network namespace: those with counters get
@@ -266,6 +265,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	known, ended := len(conns)+len(gone), len(v.left) > 0 || v.asked
 	v.asked, v.began = false, monotonic()
+	v.slotless.begin()
 	cost, err := costOf(func() error {
 		return v.counting(!v.counted, func() error { return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
@@ -285,8 +285,6 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	switch quiet := !ended && len(conns)+len(gone) == known; {
 	case quiet && len(v.minis) > 0:
 		v.nextTCP = now + v.restForMinis(cost, now)
-	case quiet && v.full:
-		v.nextTCP = now + v.restFor(cost, true, longestTCP)
 	case quiet:
 		v.nextTCP = now + max(v.share*cost, longestStill)
 	}
@@ -337,6 +335,10 @@ func (v *inventory) visit(all map[uint64]string, use func(*tcptopMini)) error {
 }
 
 func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {
+	if m.Slotless != 0 {
+		v.slotless.add(m, limit)
+		return conns
+	}
 	var c conn.Conn
 	decodeMini(&c, m)
 	seen, known := v.minis[c.ID]
@@ -386,12 +388,11 @@ func (v *inventory) ask(c *conn.Conn) {
 	}
 }
 
-// missed wants one where hooks were passed by or what they told found no room.
+// missed wants one where hooks were passed by or what they told found no room, in the table or on its way.
 func (v *inventory) missed(l *conn.Loss) {
-	if n := l.Skipped + l.RingFull + l.QueueFull; n != v.lost {
+	if n := l.Skipped + l.RingFull + l.QueueFull + l.TableFull; n != v.lost {
 		v.lost, v.asked = n, true
 	}
-	v.full = l.TableFull != 0
 }
 
 // grown takes a syn-recv socket that became a connection off the list: it has a

@@ -26,7 +26,7 @@ func TestRestFor(t *testing.T) {
 		{calmShare, 20 * time.Millisecond, time.Minute, true},
 	} {
 		v := &inventory{share: c.share}
-		if got := time.Duration(v.restFor(int64(c.cost), c.quiet, longestOwners)); got != c.rest {
+		if got := time.Duration(v.restFor(int64(c.cost), c.quiet)); got != c.rest {
 			t.Errorf("after a pass of %v (quiet: %v) the next waits %v, want %v", c.cost, c.quiet, got, c.rest)
 		}
 	}

@@ -69,7 +69,11 @@ func (s *sampler) takeInventory(now int64) {
 		return
 	}
 	var err error
+	nameless := s.inv.slotless.nameless
 	s.out.Conns, s.out.Gone, err = s.inv.runTCP(s.slots.size, s.out.Conns, s.out.Gone)
+	if s.inv.slotless.nameless > nameless {
+		s.rest, s.again = 0, 0 // as for one with a slot
+	}
 	s.inv.restUntil(now, s.Interval())
 	s.fault(tcpPass.what, err)
 }
@@ -161,6 +165,7 @@ func (s *sampler) takeTCP(now int64) error {
 	s.fault("how long connections wait at some listeners", s.listens.full())
 	for i := range s.out.Closed {
 		s.inv.leave(&s.out.Closed[i], s.slots.size)
+		s.inv.slotless.left(s.out.Closed[i].ID.Cookie)
 	}
 	s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
 	return nil
@@ -175,7 +180,7 @@ func (s *sampler) ownersWanted(changed []uint32, now int64) bool {
 			return true
 		}
 	}
-	return len(s.unowned) > 0 && now >= s.again
+	return (len(s.unowned) > 0 || s.inv.slotless.nameless > 0) && now >= s.again
 }
 
 // takeSlot adds a slot that moved to the sample. A closed one without an owner
@@ -190,6 +195,7 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 			return
 		}
 		s.inv.grown(c.ID)
+		s.inv.slotless.left(c.ID.Cookie)
 		if c.State == conn.Listen {
 			s.listens.fill(slot, c)
 			s.inv.ask(c)
@@ -260,10 +266,11 @@ func (s *sampler) loss() {
 	}
 	s.out.Faults = append(s.out.Faults, s.lost...)
 	s.inv.missed(l)
+	s.out.Totals = s.inv.slotless.totals.Append(s.out.Totals[:0])
 	if l.RingFull == 0 && l.QueueFull == 0 {
 		return
 	}
-	s.out.Totals = s.ring.ownTotals(s.out.Totals[:0])
+	s.out.Totals = s.ring.ownTotals(s.out.Totals)
 	var key tcptopOwnerKey
 	var sum tcptopOwnerTotal
 	it := s.obj.maps.Maps["tt_totals"].Iterate()

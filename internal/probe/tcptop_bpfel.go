@@ -175,8 +175,12 @@ type tcptopMini struct {
 	PidStart    uint32
 	State       uint8
 	OwnerSource uint8
-	Unused      uint16
+	Slotless    uint8
+	Unused      uint8
 	Comm        [16]int8
+	Cgroup      uint64
+	RxBytes     uint64
+	TxBytes     uint64
 }
 
 type tcptopOwnerKey struct {

@@ -59,7 +59,7 @@ func TestOverflow(t *testing.T) {
 // when more is known of them.
 func TestOverflowByRemote(t *testing.T) {
 	to := func(c conn.Conn, last byte) conn.Conn {
-		c.Raddr = conn.Addr{15: last}
+		c.Raddr, c.Has = conn.Addr{15: last}, c.Has|conn.HasRaddr
 		return c
 	}
 	tab := table.New(table.Config{MaxRows: 3})

@@ -107,8 +107,8 @@ type actorDeed struct {
 }
 
 var actorDeeds = map[string]actorDeed{
-	"listen":   {2, (*actor).listen},   // SOCKET tcp|mptcp: says the port
-	"connect":  {3, (*actor).connect},  // SOCKET PORT HOW
+	"listen":   {2, (*actor).listen},   // SOCKET tcp|mptcp|wide (TCP on every address): says the port
+	"connect":  {3, (*actor).connect},  // SOCKET [ADDRESS:]PORT HOW
 	"accept":   {3, (*actor).accept},   // SOCKET LISTENER HOW
 	"send":     {2, (*actor).send},     // SOCKET BYTES
 	"receive":  {2, (*actor).receive},  // SOCKET BYTES

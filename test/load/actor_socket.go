@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,36 +17,42 @@ var actorLoopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 const actorPatience = 30 * time.Second
 
 func (a *actor) listen(args []string) (string, error) {
-	proto := 0
-	if args[1] == "mptcp" {
+	proto, at := 0, actorLoopback
+	switch args[1] {
+	case "mptcp":
 		proto = unix.IPPROTO_MPTCP
+	case "wide":
+		at = netip.IPv4Unspecified()
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
 		return "", err
 	}
-	if err := unix.Bind(fd, v4.sockaddr(netip.AddrPortFrom(actorLoopback, 0))); err != nil {
+	if err := unix.Bind(fd, v4.sockaddr(netip.AddrPortFrom(at, 0))); err != nil {
 		return "", err
 	}
 	if err := unix.Listen(fd, 64); err != nil {
 		return "", err
 	}
-	at, err := localAddr(fd)
+	local, err := localAddr(fd)
 	if err != nil {
 		return "", err
 	}
 	a.sockets[args[0]] = fd
-	return strconv.Itoa(int(at.Port())), nil
+	return strconv.Itoa(int(local.Port())), nil
 }
 
 // connect is told how: blocking, mptcp, nonblocking, thread (another than the group leader),
 // or one of the rings' ways.
 func (a *actor) connect(args []string) (string, error) {
-	port, err := strconv.ParseUint(args[1], 10, 16)
+	where := args[1]
+	if !strings.Contains(where, ":") {
+		where = actorLoopback.String() + ":" + where
+	}
+	to, err := netip.ParseAddrPort(where)
 	if err != nil {
 		return "", err
 	}
-	to := netip.AddrPortFrom(actorLoopback, uint16(port))
 	proto := 0
 	if args[2] == "mptcp" {
 		proto = unix.IPPROTO_MPTCP
