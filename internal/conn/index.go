@@ -13,6 +13,7 @@ type Index struct {
 	seed    uint64
 	entries []uint64 // half an id's hash and its place and one; 0 is nobody
 	used    int
+	newest  uint64 // the greatest cookie that was ever put
 }
 
 const leastIndex = 64
@@ -40,8 +41,12 @@ func (x *Index) hash(id ID) uint64 {
 
 func (x *Index) mask() int { return len(x.entries) - 1 }
 
-// find returns the entry of id.
+// find returns the entry of id. Cookies count up, so most connections that are new are told
+// by theirs, and no memory is touched.
 func (x *Index) find(id ID) (i int, known bool) {
+	if id.Cookie > x.newest {
+		return 0, false
+	}
 	h := x.hash(id)
 	for i = int(h) & x.mask(); x.entries[i] != 0; i = (i + 1) & x.mask() {
 		if e := x.entries[i]; e>>32 == h && x.id(uint32(e)-1) == id {
@@ -54,11 +59,15 @@ func (x *Index) find(id ID) (i int, known bool) {
 // Find returns where id is kept.
 func (x *Index) Find(id ID) (at uint32, known bool) {
 	i, known := x.find(id)
-	return uint32(x.entries[i]) - 1, known
+	if !known {
+		return 0, false
+	}
+	return uint32(x.entries[i]) - 1, true
 }
 
 // Put notes where id, which is not known yet, is kept.
 func (x *Index) Put(id ID, at uint32) {
+	x.newest = max(x.newest, id.Cookie)
 	if x.used++; 4*x.used > 3*len(x.entries) {
 		old := x.entries
 		x.entries = make([]uint64, 2*len(old))
@@ -106,5 +115,5 @@ func (x *Index) Clear() {
 	default:
 		clear(x.entries)
 	}
-	x.used = 0
+	x.used, x.newest = 0, 0
 }

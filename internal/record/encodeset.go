@@ -110,6 +110,12 @@ func (e *Encoder) member(set byte, m int, rows []conn.Conn) {
 		e.w.first(columnMembers+m, v, len(rows))
 		return
 	}
+	if set == setKey {
+		if v, ok := e.known.uniform(m, e.runs); ok {
+			e.w.first(columnMembers+m, v, len(e.at))
+			return
+		}
+	}
 	was, is := e.was[:len(e.at)], e.is[:len(e.at)]
 	if !e.news {
 		e.known.read(m, e.runs, e.at, was)

@@ -211,6 +211,21 @@ func (l *ledger) read(column int, runs []run, slots []uint32, v []uint64) {
 	}
 }
 
+// uniform is the number that all have in a column, where that is plain to see.
+func (l *ledger) uniform(column int, runs []run) (v uint64, ok bool) {
+	for i, r := range runs {
+		if r.sheet == nil {
+			return 0, false
+		}
+		p := &r.columns[column]
+		if p.width != 0 || i > 0 && p.base != v {
+			return 0, false
+		}
+		v = p.base
+	}
+	return v, true
+}
+
 // write keeps the numbers of a column.
 func (l *ledger) write(column int, runs []run, slots []uint32, v []uint64) {
 	for _, r := range runs {
