@@ -20,27 +20,17 @@ type ring struct {
 	limit  int
 	made   []conn.Cgroup // never more than maxMade: what is beyond is looked up
 	lost   uint64
-	totals map[totalKey]*conn.OwnerTotal
+	totals conn.Totals // of those
 }
 
-// totalKey tells the owners of lost rows apart.
-type totalKey struct {
-	pid, uid uint32
-	cgroup   uint64
-	comm     conn.Name
-}
-
-const (
-	maxTotals = 4096
-	maxMade   = 16 << 10
-)
+const maxMade = 16 << 10
 
 func openRing(m *ebpf.Map, l legend, limit int) (*ring, error) {
 	d, err := openDrain(m, "closed connections")
 	if err != nil {
 		return nil, err
 	}
-	r := &ring{drain: d, legend: l, limit: limit, totals: map[totalKey]*conn.OwnerTotal{}}
+	r := &ring{drain: d, legend: l, limit: limit}
 	go d.run(r.add)
 	return r, nil
 }
@@ -80,21 +70,12 @@ func (r *ring) addCgroup(c *tcptopCgroupMade) {
 	}
 }
 
-// lose counts a row that the queue has no room for, by its owner.
+// lose counts a row that the queue has no room for, by its owner and remote.
 func (r *ring) lose(c *tcptopConn) {
 	var lost conn.Conn
 	decodeConn(&lost, c, legend{})
 	r.lost++
-	k := totalKey{lost.Owner.PID, lost.UID, lost.Cgroup, lost.Owner.Comm}
-	t := r.totals[k]
-	if t == nil && len(r.totals) >= maxTotals {
-		k.pid, k.comm = 0, conn.Name{}
-		t = r.totals[k]
-	}
-	if t == nil {
-		t = &conn.OwnerTotal{PID: k.pid, UID: k.uid, Cgroup: k.cgroup, Comm: k.comm}
-		r.totals[k] = t
-	}
+	t := r.totals.At(r.totals.Place(conn.TotalOf(&lost)))
 	t.Conns++
 	t.TxBytes += lost.TxBytes
 	t.RxBytes += lost.RxBytes
@@ -121,12 +102,9 @@ func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
 	return dst, r.lost, err
 }
 
-// ownTotals appends what was lost here, by owner.
+// ownTotals appends what was lost here, by owner and remote.
 func (r *ring) ownTotals(dst []conn.OwnerTotal) []conn.OwnerTotal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, t := range r.totals {
-		dst = append(dst, *t)
-	}
-	return dst
+	return r.totals.Append(dst)
 }
