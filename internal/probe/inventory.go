@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -345,7 +346,9 @@ func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.
 	if !known && len(v.minis) >= limit {
 		return conns
 	}
-	v.inherit(&c)
+	if !seen.owned || seen.state != c.State { // else it is only counted as there
+		v.inherit(&c)
+	}
 	news := !known || seen.state != c.State || !seen.owned && c.Owner.PID != 0
 	if !known {
 		seen.since = v.began
@@ -353,6 +356,9 @@ func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.
 	v.minis[c.ID] = sighting{seen.since, v.round, c.State, seen.owned || c.Owner.PID != 0}
 	if !news {
 		return conns
+	}
+	if len(conns) == cap(conns) { // they may be many at once: append alone would copy each four times
+		conns = slices.Grow(conns, len(conns)+1)
 	}
 	return append(conns, c)
 }
