@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,10 @@ import (
 // most longestOwners: a host whose connections stay pays a tenth. That somebody
 // has handed on a socket is told by nothing else.
 //
-// What a pass over TCP sockets looks for is asked for otherwise (ask, leave, missed), so that
-// one after which there is nothing to look at again is followed by one that waits longestStill.
-// While there are sockets without a slot it goes on as its cost allows: one may be free for them.
+// What a pass over TCP sockets looks for is asked for otherwise (ask, leave, missed), and in
+// which network namespace: it looks only there and where there are minis. A look into all of
+// them comes every longestStill, and while there are sockets without a slot as its cost
+// allows: one may be free for them.
 const (
 	costShare   = int64(100)
 	calmShare   = int64(300)
@@ -50,9 +52,6 @@ func (v *inventory) restFor(cost int64, quiet bool) int64 {
 	}
 	return max(rest, min(quietRest*rest, longestOwners))
 }
-
-// threadsEvery is how often a pass also looks for namespaces that only a thread is in.
-const threadsEvery = 8
 
 // miniRest is how many times longer the pass over TCP sockets, which walks the whole hash
 // of established sockets for each namespace, rests where the last one found nothing new
@@ -83,6 +82,9 @@ type inventory struct {
 	nextOwners, nextTCP int64                // monotonic ns before which the pass is not repeated
 	soonTCP             int64                // likewise, once a connection has ended or something asks for it
 	asked               bool                 // something does
+	wanted              map[uint32]struct{}  // the network namespaces in which
+	whole               bool                 // it is not known in which
+	nextWhole           int64                // monotonic ns at which a pass looks into all of them
 	lost                uint64               // what hooks were kept from or could not tell so far
 	began               int64                // monotonic ns of the last pass over TCP sockets
 	nextCheck           int64                // monotonic ns at which owners are looked over
@@ -90,7 +92,7 @@ type inventory struct {
 	left, leftBefore    map[uint64]heir      // by cookie: connections that ended since the last pass, and the one before
 	round               uint64
 	slotless            slotless
-	spaces              map[uint64]string // paths of the network namespaces of the last pass, by inode
+	spaces              map[uint64]string // paths of the network namespaces of the last pass over all, by inode
 }
 
 // heir is what a time-wait socket keeps of its connection.
@@ -106,6 +108,7 @@ type heir struct {
 type sighting struct {
 	since int64 // monotonic ns
 	round uint64
+	netns uint32
 	state conn.State
 	owned bool
 }
@@ -122,6 +125,7 @@ func newInventory(vars map[string]*ebpf.Variable, owners, tcp *link.Iter, calm b
 		tcp:        tcp,
 		buf:        make([]byte, 64<<10),
 		minis:      map[conn.ID]sighting{},
+		wanted:     map[uint32]struct{}{},
 		left:       map[uint64]heir{},
 		leftBefore: map[uint64]heir{},
 	}
@@ -251,13 +255,14 @@ func (v *inventory) counting(first bool, pass func() error) error {
 	return errors.Join(pass(), v.vars["older_count"].Set(false))
 }
 
-// tcpDue reports whether the pass over all namespaces' TCP sockets may run again.
+// tcpDue reports whether the pass over TCP sockets may run again.
 func (v *inventory) tcpDue(now int64) bool {
 	return now >= v.nextTCP || (v.asked || len(v.left) > 0 || v.slotless.any()) && now >= v.soonTCP
 }
 
-// runTCP walks the TCP sockets of every network namespace: those with counters get
-// a slot; new small ones are appended to conns, and those that went to gone.
+// runTCP walks the TCP sockets of the network namespaces that something asks for, or of
+// all: those with counters get a slot; new small ones are appended to conns, and those that
+// went to gone.
 func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn.Conn, []conn.ID, error) {
 	v.round++
 	if v.tcp == nil {
@@ -266,9 +271,10 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	known, ended := len(conns)+len(gone), len(v.left) > 0 || v.asked
 	v.asked, v.began = false, monotonic()
+	some := v.some()
 	v.slotless.begin()
 	cost, err := costOf(func() error {
-		return v.counting(!v.counted, func() error { return v.eachMini(func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
+		return v.counting(!v.counted, func() error { return v.eachMini(some, func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
 	if err != nil {
 		return conns, gone, err
@@ -281,15 +287,26 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	}
 	clear(v.leftBefore)
 	v.left, v.leftBefore = v.leftBefore, v.left
-	now := monotonic()
-	v.soonTCP, v.nextTCP = now+v.share*cost, now+v.share*cost
-	switch quiet := !ended && len(conns)+len(gone) == known; {
-	case quiet && len(v.minis) > 0:
-		v.nextTCP = now + v.restForMinis(cost, now)
-	case quiet:
-		v.nextTCP = now + max(v.share*cost, longestStill)
-	}
+	v.restTCP(cost, some == nil, !ended && len(conns)+len(gone) == known)
 	return conns, gone, nil
+}
+
+// restTCP sets when the next pass comes after one that took cost, looked into all
+// namespaces or not, and found nothing new or not.
+func (v *inventory) restTCP(cost int64, whole, quiet bool) {
+	now := monotonic()
+	rest := v.share * cost
+	if whole {
+		v.nextWhole = now + max(rest, longestStill)
+	}
+	next := now + rest
+	if quiet {
+		next = v.nextWhole
+	}
+	if quiet && len(v.minis) > 0 {
+		next = now + v.restForMinis(cost, now)
+	}
+	v.soonTCP, v.nextTCP = now+rest, max(min(next, v.nextWhole), now+rest)
 }
 
 // restForMinis is how long to wait after a pass that took cost and found only the minis that were there.
@@ -304,10 +321,34 @@ func (v *inventory) restForMinis(cost, now int64) int64 {
 	return max(rest, first-now)
 }
 
-// eachMini runs the iterator in every network namespace. The hooks hold for all of
+// some is the namespaces that something asks for and those with minis, as spaces; nil is all.
+func (v *inventory) some() map[uint64]string {
+	if v.whole || v.slotless.any() || v.began >= v.nextWhole {
+		return nil
+	}
+	for _, seen := range v.minis {
+		v.wanted[seen.netns] = struct{}{}
+	}
+	some := map[uint64]string{}
+	for ns := range v.wanted {
+		path, known := v.spaces[uint64(ns)]
+		if inode, err := namespaceInode(cmp.Or(path, ownNamespace)); !known || err != nil || inode != uint64(ns) {
+			return nil // who was in it has ended, or moved
+		}
+		some[uint64(ns)] = path
+	}
+	return some
+}
+
+// eachMini runs the iterator in some network namespaces, or in all. The hooks hold for all of
 // them, later ones too: a pass only finds what no hook tells.
-func (v *inventory) eachMini(use func(*tcptopMini)) error {
-	all, err := namespaces((v.round-1)%threadsEvery == 0)
+func (v *inventory) eachMini(some map[uint64]string, use func(*tcptopMini)) error {
+	clear(v.wanted)
+	if some != nil {
+		return v.visit(some, use)
+	}
+	v.whole = false
+	all, err := namespaces(true)
 	v.spaces = all
 	if err != nil {
 		return err
@@ -353,7 +394,7 @@ func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.
 	if !known {
 		seen.since = v.began
 	}
-	v.minis[c.ID] = sighting{seen.since, v.round, c.State, seen.owned || c.Owner.PID != 0}
+	v.minis[c.ID] = sighting{seen.since, v.round, c.NetNS, c.State, seen.owned || c.Owner.PID != 0}
 	if !news {
 		return conns
 	}
@@ -383,6 +424,16 @@ func (v *inventory) inherit(c *conn.Conn) {
 func (v *inventory) leave(c *conn.Conn, limit int) {
 	if c.Proto == conn.TCP && c.Reason == conn.FinLocal && len(v.left) < limit {
 		v.left[c.ID.Cookie] = heir{c.Owner, c.UID, c.Dir, c.Cgroup}
+		v.want(c.NetNS)
+	}
+}
+
+// want notes a namespace for the next pass.
+func (v *inventory) want(netns uint32) {
+	if _, known := v.spaces[uint64(netns)]; known {
+		v.wanted[netns] = struct{}{}
+	} else {
+		v.whole = true
 	}
 }
 
@@ -391,13 +442,14 @@ func (v *inventory) leave(c *conn.Conn, limit int) {
 func (v *inventory) ask(c *conn.Conn) {
 	if _, known := v.spaces[uint64(c.NetNS)]; c.SYNQueue > 0 || !known {
 		v.asked = true
+		v.want(c.NetNS)
 	}
 }
 
 // missed wants one where hooks were passed by or what they told found no room, in the table or on its way.
 func (v *inventory) missed(l *conn.Loss) {
 	if n := l.Skipped + l.RingFull + l.QueueFull + l.TableFull; n != v.lost {
-		v.lost, v.asked = n, true
+		v.lost, v.asked, v.whole = n, true, true
 	}
 }
 

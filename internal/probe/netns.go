@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const ownNamespace = "/proc/thread-self/ns/net"
+
 // namespaces returns a path for each network namespace of the host that a process
 // is in or that is mounted, by inode; that of this process has an empty path.
 // Namespaces that are not permitted to be seen are left out. With threads it also
@@ -45,7 +47,7 @@ func namespaces(threads bool) (map[uint64]string, error) {
 	for _, path := range mountedNamespaces() {
 		add(path)
 	}
-	if own, err := namespaceInode("/proc/thread-self/ns/net"); err == nil {
+	if own, err := namespaceInode(ownNamespace); err == nil {
 		found[own] = ""
 	}
 	return found, nil
@@ -104,7 +106,7 @@ func inNamespace(path string, f func() error) error {
 
 func onThread(path string, f func() error) error {
 	runtime.LockOSThread()
-	own, err := os.Open("/proc/thread-self/ns/net")
+	own, err := os.Open(ownNamespace)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("open own network namespace: %w", err)

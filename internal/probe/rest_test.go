@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -78,6 +79,49 @@ func TestMissedAsks(t *testing.T) {
 			t.Error(name, "long ago, and a pass is due")
 		}
 	}
+}
+
+// TestSomeNamespaces holds that a pass over TCP sockets looks only where something asks for
+// it or was there, and everywhere where it is not known where, or that is another by now.
+func TestSomeNamespaces(t *testing.T) {
+	inode, err := namespaceInode(ownNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, other := uint32(inode), uint32(inode)+1
+	begin := func() *inventory {
+		v := newInventory(nil, nil, nil, false)
+		v.began, v.nextWhole = 1, 2
+		v.spaces = map[uint64]string{uint64(own): "", uint64(other): "/proc/self/ns/net"}
+		return v
+	}
+	is := func(what string, v *inventory, want map[uint64]string) {
+		t.Helper()
+		if got := v.some(); !maps.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%s: a pass looks into %v, want %v (nil is all)", what, got, want)
+		}
+	}
+	here := map[uint64]string{uint64(own): ""}
+	v := begin()
+	v.leave(&conn.Conn{Proto: conn.TCP, Reason: conn.FinLocal, NetNS: own}, 1)
+	is("a connection has ended", v, here)
+	v = begin()
+	v.ask(&conn.Conn{SYNQueue: 1, NetNS: own})
+	is("a listener has connections in their handshake", v, here)
+	v = begin()
+	v.minis[conn.ID{Cookie: 1}] = sighting{netns: own}
+	is("there is a mini", v, here)
+	v.missed(&conn.Loss{RingFull: 1})
+	is("something was lost", v, nil)
+	v = begin()
+	v.ask(&conn.Conn{NetNS: other + 1})
+	is("a namespace is not known", v, nil)
+	v = begin()
+	v.want(other)
+	is("who was in a namespace is in another", v, nil)
+	v = begin()
+	v.began = v.nextWhole
+	is("it is time", v, nil)
 }
 
 // TestStillPasses holds that a pass over open files knows whether there was anything new.
