@@ -10,7 +10,8 @@ import (
 // comparison is a workload under several subjects, the first of which is none.
 type comparison struct {
 	load     workload
-	free     bool // nobody asks what BPF programs take
+	free     bool    // nobody asks what BPF programs take
+	longer   float64 // a run takes so many times what others take; 0 is once
 	subjects []subject
 	effort   effort
 	outcomes [][]outcome // by subject and round
@@ -21,6 +22,7 @@ type comparison struct {
 // all alike, and prints a line for each.
 func (c *comparison) bench(b *testing.B) {
 	c.effort = asked(b)
+	c.effort.seconds *= max(c.longer, 1)
 	c.outcomes = make([][]outcome, len(c.subjects))
 	c.costs = make([][]cost, len(c.subjects))
 	ns := testkit.NetNS(b)

@@ -6,15 +6,20 @@ import (
 	"tcptop/internal/testkit"
 )
 
-// BenchmarkFootprint is what a host pays for being watched: workloads with tcptop
-// running, as ratios to without.
+// BenchmarkFootprint is what a host pays for being watched: workloads with tcptop's
+// screen open, as ratios to without. Connections that come and go also have it stream
+// every row, which is most work.
 func BenchmarkFootprint(b *testing.B) {
 	testkit.Kernel(b)
 	path := buildTcptop(b)
 	for _, load := range footprintLoads {
 		c := &comparison{load: load, subjects: []subject{
-			without, again, program("with=tcptop", path), program("with=tcptop-tcp", path, "--tcp"),
+			without, again, screen("with=tcptop", path), screen("with=tcptop-tcp", path, "--tcp"),
 		}}
+		if load.args != nil && load.args[0] == "bench-churn" {
+			c.longer = 5 // what tcptop does at a tick is of weight
+			c.subjects = append(c.subjects, program("with=tcptop-jsonl", path, "--tcp"))
+		}
 		b.Run(load.name, c.bench)
 	}
 }

@@ -3,12 +3,14 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -68,6 +70,25 @@ func program(name, path string, flags ...string) subject {
 			}
 		}
 		return cmd.Process.Pid, stop
+	}}
+}
+
+// screen is tcptop as a person has it, in a terminal. What it shows first is that there was a tick.
+func screen(name, path string, flags ...string) subject {
+	return subject{name: name, start: func(b *testing.B) (int, func()) {
+		cmd := exec.Command(path, flags...)
+		cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+b.TempDir(), "XDG_CONFIG_HOME="+b.TempDir())
+		t, err := inTerminal(cmd)
+		if err != nil {
+			b.Fatal(err)
+		}
+		testkit.Eventually(b, time.Minute, func() error {
+			if !bytes.Contains(t.said(), []byte("every 1s")) {
+				return fmt.Errorf("%s shows no tick: %q", name, t.said())
+			}
+			return nil
+		})
+		return cmd.Process.Pid, func() { t.end(b) }
 	}}
 }
 

@@ -96,6 +96,11 @@ func footprintTable(all results) string {
 			speed.row("— its p99 latency, more is slower", spread(again, "p99-ratio"), spread(ours, "p99-ratio"), spread(tcp, "p99-ratio"), "", "")
 		}
 		cpu.row(t.title, spread(again, "cpu-ratio"), spread(ours, "cpu-ratio"), spread(tcp, "cpu-ratio"))
+		if lines := of("tcptop-jsonl"); lines != nil {
+			const title = "— with every row streamed, `-b -o jsonl`"
+			speed.row(title, "", "", spread(lines, "ratio"), "", bpf("tcptop-jsonl"))
+			cpu.row(title, "", "", spread(lines, "cpu-ratio"))
+		}
 	}
 	return speed.String() + "\n" + cpu.String() + "\n" + footprintVerdict(all) + "\n"
 }
