@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -50,6 +51,9 @@ func (r *ring) add(raw []byte, _ uint64) {
 		r.lose(&rec.C)
 		return
 	}
+	if n := len(r.queue); n == cap(r.queue) { // append would copy a long queue four times as it grows
+		r.queue = slices.Grow(r.queue, max(n, 64))
+	}
 	r.queue = append(r.queue, conn.Conn{})
 	c := &r.queue[len(r.queue)-1]
 	decodeConn(c, &rec.C, r.legend)
@@ -92,11 +96,15 @@ func (r *ring) takeCgroups(dst []conn.Cgroup) []conn.Cgroup {
 }
 
 // take empties the kernel's ring, appends the connections that ended since the last
-// call to dst, and says how many rows were lost here so far.
+// call to dst, and says how many rows were lost here so far. An empty dst is the next queue.
 func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
 	err := r.empty()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(dst) == 0 {
+		dst, r.queue = r.queue, dst
+		return dst, r.lost, err
+	}
 	dst = append(dst, r.queue...)
 	r.queue = emptied(r.queue)
 	return dst, r.lost, err
