@@ -15,7 +15,8 @@ type OwnerTotal struct {
 	Comm   Name
 	UID    uint32 // NoUID: of owners that there was no room to tell apart
 	Cgroup uint64
-	Raddr  Addr // zero where it is not known
+	Proto  Proto
+	Raddr  Addr // zero where it is not known, or there is none
 
 	Conns            uint64 // ended since tcptop started, without a last row
 	RxBytes, TxBytes uint64 // what these carried
@@ -29,7 +30,7 @@ const NoUID uint32 = math.MaxUint32
 
 // TotalOf is what c is summed by.
 func TotalOf(c *Conn) OwnerTotal {
-	t := OwnerTotal{PID: c.Owner.PID, Comm: c.Owner.Comm, UID: c.UID, Cgroup: c.Cgroup}
+	t := OwnerTotal{PID: c.Owner.PID, Comm: c.Owner.Comm, UID: c.UID, Cgroup: c.Cgroup, Proto: c.Proto}
 	if c.Has&HasRaddr != 0 {
 		t.Raddr = c.Raddr
 	}
@@ -38,7 +39,7 @@ func TotalOf(c *Conn) OwnerTotal {
 
 // By is what t is summed by, without the sums.
 func (t *OwnerTotal) By() OwnerTotal {
-	return OwnerTotal{PID: t.PID, Comm: t.Comm, UID: t.UID, Cgroup: t.Cgroup, Raddr: t.Raddr}
+	return OwnerTotal{PID: t.PID, Comm: t.Comm, UID: t.UID, Cgroup: t.Cgroup, Proto: t.Proto, Raddr: t.Raddr}
 }
 
 // maxTotals bounds the sums with a remote, and those without one: an owner keeps its own
@@ -145,12 +146,12 @@ func SumTotals(lists ...[]OwnerTotal) []OwnerTotal {
 
 // ByOwner sums over remotes and returns the largest sums first: most connections, then bytes.
 func ByOwner(all []OwnerTotal) []OwnerTotal {
-	return sumBy(all, func(t *OwnerTotal) { t.Raddr = Addr{} })
+	return sumBy(all, func(t *OwnerTotal) { t.Proto, t.Raddr = 0, Addr{} })
 }
 
 // ByRemote sums over owners, likewise. The zero address is of those whose remote is not known.
 func ByRemote(all []OwnerTotal) []OwnerTotal {
-	return sumBy(all, func(t *OwnerTotal) { t.PID, t.Comm, t.UID, t.Cgroup = 0, Name{}, 0, 0 })
+	return sumBy(all, func(t *OwnerTotal) { t.PID, t.Comm, t.UID, t.Cgroup, t.Proto = 0, Name{}, 0, 0, 0 })
 }
 
 func sumBy(all []OwnerTotal, forget func(*OwnerTotal)) []OwnerTotal {

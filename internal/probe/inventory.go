@@ -86,6 +86,7 @@ type inventory struct {
 	whole               bool                 // it is not known in which
 	nextWhole           int64                // monotonic ns at which a pass looks into all of them
 	lost                uint64               // what hooks were kept from or could not tell so far
+	ends, full          uint64               // connections that ended and found no room on their way, and that came and found no slot
 	began               int64                // monotonic ns of the last pass over TCP sockets
 	nextCheck           int64                // monotonic ns at which owners are looked over
 	minis               map[conn.ID]sighting // time-wait and syn-recv sockets
@@ -257,7 +258,7 @@ func (v *inventory) counting(first bool, pass func() error) error {
 
 // tcpDue reports whether the pass over TCP sockets may run again.
 func (v *inventory) tcpDue(now int64) bool {
-	return now >= v.nextTCP || (v.asked || len(v.left) > 0 || v.slotless.any()) && now >= v.soonTCP
+	return now >= v.nextTCP || (v.asked || len(v.left) > 0 || v.slotless.any()) && now >= v.began+v.slotless.rest(v.soonTCP-v.began)
 }
 
 // runTCP walks the TCP sockets of the network namespaces that something asks for, or of
@@ -272,7 +273,7 @@ func (v *inventory) runTCP(limit int, conns []conn.Conn, gone []conn.ID) ([]conn
 	known, ended := len(conns)+len(gone), len(v.left) > 0 || v.asked
 	v.asked, v.began = false, monotonic()
 	some := v.some()
-	v.slotless.begin()
+	v.slotless.begin(limit)
 	cost, err := costOf(func() error {
 		return v.counting(!v.counted, func() error { return v.eachMini(some, func(m *tcptopMini) { conns = v.addMini(m, limit, conns) }) })
 	})
@@ -378,7 +379,7 @@ func (v *inventory) visit(all map[uint64]string, use func(*tcptopMini)) error {
 
 func (v *inventory) addMini(m *tcptopMini, limit int, conns []conn.Conn) []conn.Conn {
 	if m.Slotless != 0 {
-		v.slotless.add(m, limit)
+		v.slotless.add(m)
 		return conns
 	}
 	var c conn.Conn
@@ -448,7 +449,10 @@ func (v *inventory) ask(c *conn.Conn) {
 
 // missed wants one where hooks were passed by or what they told found no room, in the table or on its way.
 func (v *inventory) missed(l *conn.Loss) {
-	if n := l.Skipped + l.RingFull + l.QueueFull + l.TableFull; n != v.lost {
+	v.slotless.lost += int64(l.RingFull + l.QueueFull - v.ends)
+	v.slotless.refused += int64(l.TableFull - v.full)
+	v.ends, v.full = l.RingFull+l.QueueFull, l.TableFull
+	if n := l.Skipped + v.ends + v.full; n != v.lost {
 		v.lost, v.asked, v.whole = n, true, true
 	}
 }

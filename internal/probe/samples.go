@@ -276,7 +276,7 @@ func (s *sampler) loss() {
 	it := s.obj.maps.Maps["tt_totals"].Iterate()
 	for it.Next(&key, &sum) {
 		s.out.Totals = append(s.out.Totals, conn.OwnerTotal{
-			PID: key.Tgid, UID: key.Uid, Cgroup: key.Cgroup, Comm: name(&key.Comm),
+			PID: key.Tgid, UID: key.Uid, Cgroup: key.Cgroup, Comm: name(&key.Comm), Proto: conn.TCP,
 			Conns: sum.Conns, TxBytes: sum.TxBytes, RxBytes: sum.RxBytes,
 		})
 	}

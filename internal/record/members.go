@@ -149,6 +149,7 @@ var totalMembers = join(
 	one("conns", func(t *conn.OwnerTotal) *uint64 { return &t.Conns }),
 	one("rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.RxBytes }),
 	one("tx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.TxBytes }),
+	one("proto", func(t *conn.OwnerTotal) *conn.Proto { return &t.Proto }),
 	address("raddr", func(t *conn.OwnerTotal) *conn.Addr { return &t.Raddr }),
 	one("open", func(t *conn.OwnerTotal) *uint64 { return &t.Open }),
 	one("open_rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.OpenRx }),

@@ -37,7 +37,7 @@ func (s *Sum) baseEnded(x *conn.Sample) {
 }
 
 func (s *Sum) count(t *conn.OwnerTotal, x *conn.Sample, n, rx, tx uint64) {
-	c := conn.Conn{Owner: conn.Owner{PID: t.PID, Comm: t.Comm}, UID: t.UID, Cgroup: t.Cgroup, Raddr: t.Raddr, RxBytes: rx, TxBytes: tx, Has: conn.HasBytes}
+	c := conn.Conn{Owner: conn.Owner{PID: t.PID, Comm: t.Comm}, UID: t.UID, Cgroup: t.Cgroup, Proto: t.Proto, Raddr: t.Raddr, RxBytes: rx, TxBytes: tx, Has: conn.HasBytes}
 	if t.UID != conn.NoUID {
 		c.Has |= conn.HasUID | conn.HasCgroup
 	}

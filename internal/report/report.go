@@ -207,7 +207,7 @@ func nameOf(kind string, c *conn.Conn) string {
 		}
 		return c.Raddr.Netip().String()
 	}
-	if c.Proto == 0 {
+	if c.Lport == 0 && c.Rport == 0 {
 		return ""
 	}
 	return c.Proto.String() + "/" + strconv.Itoa(int(servicePort(c)))

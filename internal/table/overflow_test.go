@@ -23,7 +23,7 @@ func TestOverflow(t *testing.T) {
 		t.Errorf("Loss %+v Lost %+v Totals %v", snap.Loss, snap.Lost, snap.Totals)
 	}
 
-	open := []conn.OwnerTotal{{PID: 9, Comm: conn.MakeName("proc"), Open: 2, OpenRx: 7}}
+	open := []conn.OwnerTotal{{PID: 9, Comm: conn.MakeName("proc"), Proto: conn.TCP, Open: 2, OpenRx: 7}}
 	if diff := cmp.Diff(open, snap.Totals); diff != "" || snap.Ended != nil {
 		t.Errorf("totals (-want +got):\n%s ended %v", diff, snap.Ended)
 	}
@@ -31,14 +31,14 @@ func TestOverflow(t *testing.T) {
 	s := closing(at(1, owned(tcp(4, 40, 4), 9)), owned(tcp(3, 30, 3), 9), owned(tcp(5, 50, 5), 9))
 	s.Totals = []conn.OwnerTotal{
 		{PID: 1, Comm: conn.MakeName("init"), Conns: 1, RxBytes: 1},
-		{PID: 9, Comm: conn.MakeName("proc"), Conns: 10, RxBytes: 1000, TxBytes: 100},
+		{PID: 9, Comm: conn.MakeName("proc"), Proto: conn.TCP, Conns: 10, RxBytes: 1000, TxBytes: 100},
 	}
 	tab.Apply(s)
 	snap = tab.Snapshot()
 	if snap.Loss.RowsFull != 3 || snap.Lost.RowsFull != 1 {
 		t.Errorf("Loss %+v Lost %+v", snap.Loss, snap.Lost)
 	}
-	totals := []conn.OwnerTotal{s.Totals[0], {PID: 9, Comm: conn.MakeName("proc"), Conns: 12, RxBytes: 1080, TxBytes: 108, Open: 1, OpenRx: 40, OpenTx: 4}}
+	totals := []conn.OwnerTotal{s.Totals[0], {PID: 9, Comm: conn.MakeName("proc"), Proto: conn.TCP, Conns: 12, RxBytes: 1080, TxBytes: 108, Open: 1, OpenRx: 40, OpenTx: 4}}
 	if diff := cmp.Diff(totals, snap.Totals); diff != "" {
 		t.Errorf("totals (-want +got):\n%s", diff)
 	}

@@ -228,7 +228,7 @@ func (g *grouping) appendLabel(dst []byte, gr *group, e *env) []byte {
 	case noValue:
 		return append(append(dst, "(no "...), g.by.name+")"...)
 	case notKnown:
-		return append(append(dst, '('), g.by.name+" not known)"...)
+		return append(dst, "(not known)"...)
 	}
 	return g.by.label(dst, e, &gr.sum)
 }

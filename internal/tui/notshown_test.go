@@ -13,8 +13,8 @@ import (
 // no room for, and some that ended without a word of their remote.
 func withoutRows() []conn.OwnerTotal {
 	return []conn.OwnerTotal{
-		{PID: 4242, Comm: conn.MakeName("curl"), UID: 1000, Raddr: addr("203.0.113.9"), Open: 30, OpenRx: 5_000_000, OpenTx: 7_000},
-		{PID: 7, Comm: conn.MakeName("\x1b[2Jx\n"), UID: 1000, Raddr: addr("2001:db8::77"), Open: 7, OpenTx: 900, Conns: 3, RxBytes: 50},
+		{PID: 4242, Comm: conn.MakeName("curl"), UID: 1000, Proto: conn.TCP, Raddr: addr("203.0.113.9"), Open: 30, OpenRx: 5_000_000, OpenTx: 7_000},
+		{PID: 7, Comm: conn.MakeName("\x1b[2Jx\n"), UID: 1000, Proto: conn.TCP, Raddr: addr("2001:db8::77"), Open: 7, OpenTx: 900, Conns: 3, RxBytes: 50},
 		{PID: 4242, Comm: conn.MakeName("curl"), UID: 1000, Conns: 12, RxBytes: 2_400_000, TxBytes: 1_200},
 	}
 }

@@ -24,7 +24,7 @@ type unlisted struct {
 // unlistedRow is what t says of connections that carried so much.
 func unlistedRow(t *conn.OwnerTotal, rx, tx uint64) table.Row {
 	r := table.Row{Conn: conn.Conn{
-		Has: conn.HasBytes, Owner: conn.Owner{PID: t.PID, Comm: t.Comm}, UID: t.UID, Cgroup: t.Cgroup, Raddr: t.Raddr, RxBytes: rx, TxBytes: tx,
+		Has: conn.HasBytes, Owner: conn.Owner{PID: t.PID, Comm: t.Comm}, UID: t.UID, Cgroup: t.Cgroup, Proto: t.Proto, Raddr: t.Raddr, RxBytes: rx, TxBytes: tx,
 	}}
 	if t.UID != conn.NoUID {
 		r.Has |= conn.HasUID | conn.HasCgroup
@@ -99,12 +99,16 @@ func (g *grouping) addUnlisted(u unlisted) *members {
 	return of
 }
 
-// unlistedKey is the group of a row of which owner, user and remote are all that may be known.
+// unlistedKey is the group of a row of which owner, user, protocol and remote are all that may be known.
 func (g *grouping) unlistedKey(r *table.Row) groupKey {
 	switch g.by.name {
 	case "process", "user", "remote", "host":
-		if key, ok := g.by.key(r); ok && (g.by.name != "process" || r.Owner.PID != 0 || r.Owner.Comm != conn.Name{}) {
+		if key, ok := g.by.key(r); ok {
 			return key
+		}
+	case "proto":
+		if r.Proto != 0 {
+			return g.keyOf(r)
 		}
 	}
 	return notKnown
