@@ -126,6 +126,7 @@ func (c confined) Missing() []string {
 
 // within confines the program around a collector that is open.
 func (p *plan) within(c Collector, origin conn.Origin) (Collector, error) {
+	slacken()
 	n := needs{measure: true, act: p.live && !p.look.ReadOnly, ask: p.live && !p.numeric, writes: p.writes, export: p.live, reach: p.reaches, serve: p.serves}
 	if err := p.confine(n, p.reads...); err != nil {
 		return nil, errors.Join(err, c.Close())
