@@ -138,7 +138,7 @@ func ownerName(t *conn.OwnerTotal) string {
 
 func remoteName(t *conn.OwnerTotal) string {
 	if t.Raddr == (conn.Addr{}) {
-		return "not known"
+		return "others or not known"
 	}
 	return t.Raddr.Netip().String()
 }

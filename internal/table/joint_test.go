@@ -109,3 +109,18 @@ func TestJointBound(t *testing.T) {
 		t.Errorf("%d pages for 5 rows", n)
 	}
 }
+
+// TestJointNotShown adds up what hosts have no rows for, but for those that are not heard.
+func TestJointNotShown(t *testing.T) {
+	j := NewJoint([]string{"a", "b"}, 0)
+	j.Apply(0, &Told{Mono: 1, First: true, NotShown: 30})
+	j.Apply(1, &Told{Mono: 1, First: true, NotShown: 7})
+	if s := j.Snapshot(time.Unix(0, 1), 1); s.NotShown() != 37 || s.Hosts[1].NotShown != 7 {
+		t.Errorf("%d are not shown, %d of b", s.NotShown(), s.Hosts[1].NotShown)
+	}
+	j.State(1, HostGone, "no route", 2)
+	j.Apply(0, &Told{Mono: 2, NotShown: 29})
+	if s := j.Snapshot(time.Unix(0, 2), 2); s.NotShown() != 29 {
+		t.Errorf("%d are not shown, want 29", s.NotShown())
+	}
+}

@@ -228,6 +228,9 @@ func (g *grouping) appendLabel(dst []byte, gr *group, e *env) []byte {
 	case noValue:
 		return append(append(dst, "(no "...), g.by.name+")"...)
 	case notKnown:
+		if g.by.name == "remote" || g.by.name == "process" { // there is a bound to what is told apart
+			return append(dst, "(others)"...)
+		}
 		return append(dst, "(not known)"...)
 	}
 	return g.by.label(dst, e, &gr.sum)

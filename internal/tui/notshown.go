@@ -26,7 +26,7 @@ func (t *textPane) addNotShown(s *table.Snapshot) {
 	t.addTotals("owner", conn.ByOwner(s.Totals), ownerText)
 	t.addTotals("remote", conn.ByRemote(s.Totals), func(t *conn.OwnerTotal) string {
 		if t.Raddr == (conn.Addr{}) {
-			return "not known"
+			return "others or not known"
 		}
 		return t.Raddr.Netip().String()
 	})
