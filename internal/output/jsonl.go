@@ -2,6 +2,7 @@ package output
 
 import (
 	"io"
+	"time"
 
 	"tcptop/internal/column"
 	"tcptop/internal/table"
@@ -14,6 +15,8 @@ type jsonlWriter struct {
 	cols []*column.Column
 	keys [][]byte // what stands before each value, such as `,"pid":`
 	raw  []byte   // one text value before escaping
+	tick int64    // Unix ns of the last tick
+	said []byte   // its time as it is written
 }
 
 func newJSONL(w io.Writer, cols []*column.Column) *jsonlWriter {
@@ -53,8 +56,13 @@ func (w *jsonlWriter) value(c *column.Column, s *table.Snapshot, r *table.Row) {
 		if w.raw, ok = c.Text(w.raw[:0], s, r); ok {
 			w.buf = AppendJSON(w.buf, w.raw)
 		}
-	case c.Kind == column.Time || c.Kind == column.IP:
-		// Neither has a character that JSON escapes.
+	case c.Kind == column.Time:
+		var ns int64
+		if ns, ok = c.Num(s, r); ok {
+			w.buf = w.appendTime(w.buf, s.Time, ns)
+		}
+	case c.Kind == column.IP:
+		// It has no character that JSON escapes.
 		w.buf = append(w.buf, '"')
 		if w.buf, ok = c.Append(w.buf, s, r); ok {
 			w.buf = append(w.buf, '"')
@@ -67,4 +75,16 @@ func (w *jsonlWriter) value(c *column.Column, s *table.Snapshot, r *table.Row) {
 	if !ok {
 		w.buf = append(w.buf, "null"...)
 	}
+}
+
+// appendTime appends a time, in which there is no character that JSON escapes: most are the tick's.
+func (w *jsonlWriter) appendTime(dst []byte, at time.Time, ns int64) []byte {
+	if ns != at.UnixNano() {
+		return append(column.AppendTime(append(dst, '"'), ns), '"')
+	}
+	if ns != w.tick || w.said == nil {
+		w.tick = ns
+		w.said = append(column.AppendTime(append(w.said[:0], '"'), ns), '"')
+	}
+	return append(dst, w.said...)
 }
