@@ -30,6 +30,7 @@ type listener struct {
 	netns    uint32
 	pid      uint32
 	round    uint64 // in which it was named last
+	queued   bool   // it had connections in their handshake then
 	waited   waits  // until then
 	p50, p99 uint32
 }
@@ -38,11 +39,18 @@ type listener struct {
 type space struct {
 	first, now listenStats
 	read       bool
+	stirred    bool // something happened at a listener since
+	unread     int  // ticks since
 }
 
 // maxSpaces is in how many namespaces the statistics are read in one tick, a tenth of
 // a millisecond each; beyond that they take turns.
 const maxSpaces = 16
+
+// calmTicks is how rarely they are read where nothing happens at any listener: what is
+// dropped is counted at one, too, and cookies are sent by one whose queue is full, unless
+// they always are (tcp_syncookies 2).
+const calmTicks = 5
 
 func newListeners(coll *ebpf.Collection, timed bool) *listeners {
 	return &listeners{waits: coll.Maps["tt_waits"], timed: timed, known: map[uint64]*listener{}, spaces: map[uint32]*space{}, untimed: map[uint64]bool{}}
@@ -55,7 +63,7 @@ func (ls *listeners) fill(slot uint32, c *conn.Conn) {
 		l = &listener{}
 		ls.known[c.ID.Cookie] = l
 	}
-	l.slot, l.netns, l.round = slot, c.NetNS, ls.round
+	l.slot, l.netns, l.round, l.queued = slot, c.NetNS, ls.round, c.SYNQueue > 0
 	if c.Owner.PID != 0 {
 		l.pid = c.Owner.PID
 	}
@@ -112,12 +120,37 @@ func (ls *listeners) closed(ended []conn.Conn) {
 	}
 }
 
+// stir notes the namespaces of the listeners among the slots that moved.
+func (ls *listeners) stir(t *slotTable, changed []uint32) {
+	for _, slot := range changed {
+		if t.hot[slot].Listen == 0 {
+			continue
+		}
+		if sp := ls.spaces[t.slots[slot].Netns]; sp != nil {
+			sp.stirred = true
+		}
+	}
+}
+
+// due reports whether a namespace's statistics are to be read in this tick.
+func (sp *space) due() bool {
+	sp.unread++
+	if sp.read && !sp.stirred && sp.unread < calmTicks {
+		return false
+	}
+	sp.unread, sp.stirred = 0, false
+	return true
+}
+
 // look starts a tick: it reads the statistics of the namespaces, whose paths are known by inode, and
 // returns those in which they have changed.
 func (ls *listeners) look(paths map[uint64]string) map[uint32]bool {
 	pids := map[uint32]uint32{}
 	for _, l := range ls.known {
 		pids[l.netns] = max(pids[l.netns], l.pid)
+		if sp := ls.spaces[l.netns]; sp != nil && l.queued {
+			sp.stirred = true
+		}
 	}
 	ls.round++
 	var changed map[uint32]bool
@@ -125,6 +158,9 @@ func (ls *listeners) look(paths map[uint64]string) map[uint32]bool {
 		pid, here := pids[ns]
 		if !here {
 			delete(ls.spaces, ns)
+			continue
+		}
+		if !ls.spaces[ns].due() {
 			continue
 		}
 		text := netstatOf(ns, pid)

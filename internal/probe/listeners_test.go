@@ -56,6 +56,38 @@ func TestListenStats(t *testing.T) {
 	}
 }
 
+// TestSpaceDue holds that a namespace's statistics are read at once where something happens at
+// a listener or there are handshakes, else every calmTicks.
+func TestSpaceDue(t *testing.T) {
+	sp := &space{}
+	ls := &listeners{known: map[uint64]*listener{1: {slot: 1, netns: 7}}, spaces: map[uint32]*space{7: sp}}
+	due := func(what string, want bool) {
+		t.Helper()
+		if got := sp.due(); got != want {
+			t.Errorf("%s: due %v", what, got)
+		}
+	}
+	due("never read", true)
+	sp.read = true
+	for range calmTicks - 1 {
+		due("nothing happens", false)
+	}
+	due("nothing has happened for long", true)
+	table := &slotTable{hot: []tcptopHot{{}, {Listen: 1}}, slots: []tcptopConn{{Netns: 7}, {Netns: 7}}}
+	ls.stir(table, []uint32{0})
+	due("a connection has moved", false)
+	ls.stir(table, []uint32{0, 1})
+	due("a listener has", true)
+	due("no longer", false)
+	ls.known[1].queued = true
+	ls.spaces[7].unread = -1 << 20 // look reads it, which takes a namespace
+	for range 2 {
+		if ls.look(nil); sp.stirred || sp.unread != 0 {
+			t.Error("there are handshakes, and it was not due")
+		}
+	}
+}
+
 func FuzzListenStats(f *testing.F) {
 	f.Add([]byte(netstat))
 	f.Add([]byte("TcpExt: ListenDrops ListenDrops ListenDrops\nTcpExt: 1 1 1"))

@@ -137,6 +137,7 @@ func (s *sampler) takeTCP(now int64) error {
 		return err
 	}
 	s.fault(tcpTier.hooks[0].what, err)
+	s.listens.stir(s.slots, changed)
 	spaces := s.listens.look(s.inv.spaces)
 	searched := s.inv.owners == nil // nobody will be found
 	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
