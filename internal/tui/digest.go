@@ -73,6 +73,9 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 			n.addStill(k)
 		}
 	}
+	for i := range s.Ended { // without a row
+		n.closed += s.Ended[i].Conns
+	}
 	o.keep(n, s)
 	o.moved = len(n.moments)
 	return n
