@@ -37,8 +37,9 @@ type orphan struct{ cookie, named uint64 }
 const statsEvery = int64(time.Second)
 
 // maxRest is how rarely the owner of a connection is looked for that stands still
-// and that nobody was found to hold, such as the kernel's own.
-const maxRest = 30 * time.Second
+// and that nobody was found to hold, such as the kernel's own: as rarely as owners are
+// looked over at least, so that it costs nothing more.
+const maxRest = time.Duration(longestOwners)
 
 // Samples is the conn.Source: the first sample at once, with all that was there
 // before, then one per interval.
