@@ -8,6 +8,11 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
+// framesPerSecond is how often bubbletea looks whether there is something to write,
+// also where nothing happens: each time costs some 0.15 ms of processor time, most of it for waking
+// threads. A key's answer waits for a tenth of a second at most.
+const framesPerSecond = 10
+
 // Terminal is where the screen is shown.
 type Terminal struct {
 	In      io.Reader
@@ -25,10 +30,7 @@ func Run(ctx context.Context, m *Model, t Terminal) error {
 	if t.Width > 0 {
 		options = append(options, tea.WithWindowSize(t.Width, t.Height))
 	}
-	w := newWriter(m)
-	program := tea.NewProgram(w, options...)
-	w.paces(program)
-	_, err := program.Run()
+	_, err := tea.NewProgram(m, options...).Run()
 	if err != nil && ctx.Err() != nil && !errors.Is(err, tea.ErrProgramPanic) {
 		err = nil
 	}
