@@ -74,11 +74,10 @@ func endedText(totals []conn.OwnerTotal) string {
 		}
 		return fmt.Sprintf("rows %d, rx %s, tx %s", t.Conns, size(t.RxBytes), size(t.TxBytes))
 	}
-	owners := listed("by owner", conn.ByOwner(totals), ownerName, row)
-	if owners == "" {
-		return ""
+	if text := listedByBoth(totals, row); text != "" {
+		return "; not in rows since start, " + text
 	}
-	return "; not in rows since start, " + owners + "; " + listed("by remote", conn.ByRemote(totals), remoteName, row)
+	return ""
 }
 
 // notShownText says likewise how many connections are open and have no row, after what.
@@ -89,15 +88,24 @@ func notShownText(what string, totals []conn.OwnerTotal) string {
 		}
 		return fmt.Sprintf("%d, rx %s, tx %s", t.Open, size(t.OpenRx), size(t.OpenTx))
 	}
-	owners := listed("by owner", conn.ByOwner(totals), ownerName, row)
-	if owners == "" {
+	text := listedByBoth(totals, row)
+	if text == "" {
 		return ""
 	}
 	n := uint64(0)
 	for i := range totals {
 		n += totals[i].Open
 	}
-	return fmt.Sprintf("%s: %d connections, %s; %s", what, n, owners, listed("by remote", conn.ByRemote(totals), remoteName, row))
+	return fmt.Sprintf("%s: %d connections, %s", what, n, text)
+}
+
+// listedByBoth names the first owners and the first remotes for which there is something to say.
+func listedByBoth(totals []conn.OwnerTotal, say func(*conn.OwnerTotal) string) string {
+	owners := listed("by owner", conn.ByOwner(totals), ownerName, say)
+	if owners == "" {
+		return ""
+	}
+	return owners + "; " + listed("by remote", conn.ByRemote(totals), remoteName, say)
 }
 
 // listed names the first of all for which there is something to say.
