@@ -211,15 +211,19 @@ struct mini {
 	__u64 cgroup, rx_bytes, tx_bytes;
 };
 
-/* What a full ring hides, summed by whose it was. */
-struct owner_key {
+/* What has no row, summed by whose it was and where it led. */
+struct total_key {
 	__u32 tgid, uid;
 	__u64 cgroup;
 	char comm[16];
+	__u8 raddr[16]; /* zero is not known, or that of all for which there was no room */
+	__u8 proto;
+	__u8 unused[7];
 };
 
-struct owner_total {
-	__u64 conns, tx_bytes, rx_bytes;
+struct total {
+	__u64 n; /* TCP's connections, UDP's datagrams */
+	__u64 tx_bytes, rx_bytes;
 };
 
 /* A DNS message that a socket has sent or is about to receive, as much of it as there is room for. */
@@ -242,7 +246,7 @@ struct counters {
 	__u64 table_full;       /* connections that found no slot */
 	__u64 ring_full;        /* closed connections that found no room in the ring */
 	__u64 flows_full;       /* datagrams whose flow found no slot */
-	__u64 totals_full;      /* rows that not even the totals had room for */
+	__u64 totals_full;      /* rows and datagrams that not even the totals had room for */
 	__u64 dns_full;         /* DNS messages that found no room in their ring */
 	__u64 transitions_full; /* changes of state that found no room in their ring */
 	__u64 second_buckets;   /* index entries that found their first bucket full */

@@ -63,7 +63,6 @@ __noinline long await_flow(__u64 key)
 __noinline int own_flow(__u32 slot, __u8 source, bool kernel)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct task_struct *leader = t->group_leader;
 	struct flow *f = flow_at(slot);
 
 	if (!f)
@@ -73,19 +72,15 @@ __noinline int own_flow(__u32 slot, __u8 source, bool kernel)
 		f->kernel = 1;
 		return 0;
 	}
-	bpf_probe_read_kernel(f->comm, sizeof(f->comm), leader->comm);
-	f->pid_start = leader->start_boottime / 10000000;
+	copy_comm(f->comm, t);
+	f->pid_start = start_of(t);
 	f->tgid = t->tgid;
 	return 0;
 }
 
 __noinline long take_flow(void)
 {
-	long slot = slot_alloc(&tt_flow_free, &tt_counters.flows_used, cfg_flows);
-
-	if (slot < 0)
-		COUNT(flows_full);
-	return slot;
+	return slot_alloc(&tt_flow_free, &tt_counters.flows_used, cfg_flows);
 }
 
 /* From here on lookups and user space see the flow. */
@@ -99,7 +94,6 @@ __noinline int publish_flow(__u32 slot, __u64 key)
 	__sync_lock_test_and_set(&f->key, key);
 	if (index_add(&tt_flow_index, cfg_flow_mask, key, slot))
 		return 0;
-	COUNT(flows_full);
 	f->key = 0;
 	f->phase = PHASE_FREE;
 	bpf_map_push_elem(&tt_flow_free, &slot, BPF_ANY);
@@ -157,6 +151,23 @@ static __always_inline struct flow *flow_of(struct sock *sk, __u64 cookie, const
 	if (f && f->owner_source == OWNER_NONE)
 		own_flow(slot, source, BPF_CORE_READ_BITFIELD(sk, sk_kern_sock));
 	return f;
+}
+
+/* Sums n datagrams of which no flow tells, by current and their remote. */
+static __always_inline void count_flowless(struct sock *sk, const __u8 *raddr, __u32 n, __u64 tx, __u64 rx)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct total_key k = {.proto = IPPROTO_UDP};
+
+	__sync_fetch_and_add(&tt_counters.flows_full, n);
+	k.uid = sk->sk_uid.val;
+	k.cgroup = sk->sk_cgrp_data.cgroup->kn->id;
+	__builtin_memcpy(k.raddr, raddr, 16);
+	if (!BPF_CORE_READ_BITFIELD(sk, sk_kern_sock) && !(t->flags & PF_KTHREAD)) {
+		k.tgid = t->tgid;
+		copy_comm(k.comm, t);
+	}
+	add_total(&k, n, tx, rx);
 }
 
 /* Counts a send that failed; one that would have had to wait has not. */

@@ -68,7 +68,7 @@ static __always_inline void own_late(__u64 cookie, struct task_struct *t)
 	}
 	if (!l || l->source != OWNER_NONE || l->bits & BIT_KERNEL)
 		return;
-	bpf_probe_read_kernel(l->comm, sizeof(l->comm), t->group_leader->comm);
+	copy_comm(l->comm, t);
 	l->pid_start = start_of(t);
 	l->tgid = t->tgid;
 	l->source = OWNER_FILES;
@@ -129,11 +129,9 @@ int tt_inventory(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* Has the socket a connection, or does it listen? */
-static __always_inline bool lives(struct sock *sk)
+/* Has a socket in this state a connection, or does it listen? */
+static __always_inline bool lives(__u8 state)
 {
-	__u8 state = sk->__sk_common.skc_state;
-
 	return state != TCP_CLOSE && state != TCP_SYN_RECV && state != TCP_NEW_SYN_RECV;
 }
 
@@ -146,7 +144,7 @@ static __always_inline long adopt(struct sock *sk, __u64 cookie)
 	__u8 state = sk->__sk_common.skc_state;
 	long slot;
 
-	if (state == TCP_CLOSE || state == TCP_SYN_RECV || state == TCP_NEW_SYN_RECV || !claim(cookie))
+	if (!lives(state) || !claim(cookie))
 		return -1;
 	slot = find_slot(cookie);
 	if (slot < 0)
@@ -291,7 +289,7 @@ int tt_owners(struct bpf_iter__task_file *ctx)
 		slot = find_slot(cookie);
 		if (slot < 0)
 			slot = adopt(sk, cookie);
-		if (slot < 0 && lives(sk))
+		if (slot < 0 && lives(sk->__sk_common.skc_state))
 			own_late(cookie, t);
 	} else if (sk->sk_protocol == IPPROTO_MPTCP) {
 		slot = find_slot(first_cookie(sk));

@@ -4,34 +4,6 @@
 
 const volatile __u64 cfg_ring_wake; /* bytes in the ring at which user space is woken to empty it */
 
-/* Sums a row that could not be delivered, by whose it was. */
-__noinline int add_total(struct owner_key *owner, __u64 tx, __u64 rx)
-{
-	struct owner_total zero = {}, *t;
-	struct owner_key k;
-
-	if (!owner)
-		return -1;
-	k = *owner; /* 6.1 takes no argument for a key */
-	t = bpf_map_lookup_elem(&tt_totals, &k);
-	if (!t && bpf_map_update_elem(&tt_totals, &k, &zero, BPF_NOEXIST)) {
-		/* too many owners: user and cgroup still tell whose it was */
-		k.tgid = 0;
-		__builtin_memset(k.comm, 0, sizeof(k.comm));
-		bpf_map_update_elem(&tt_totals, &k, &zero, BPF_NOEXIST);
-	}
-	if (!t)
-		t = bpf_map_lookup_elem(&tt_totals, &k);
-	if (!t) {
-		COUNT(totals_full);
-		return -1;
-	}
-	__sync_fetch_and_add(&t->conns, 1);
-	__sync_fetch_and_add(&t->tx_bytes, tx);
-	__sync_fetch_and_add(&t->rx_bytes, rx);
-	return 0;
-}
-
 /* No wake-up per connection: user space empties the ring each tick, and in between only when it fills. */
 __noinline long ring_flags(void)
 {
@@ -42,7 +14,7 @@ __noinline long ring_flags(void)
 
 static __always_inline void lose_row(struct conn *c, struct late_owner *late, struct sock *sk, struct tcp_sock *tp)
 {
-	struct owner_key k = {};
+	struct total_key k = {.proto = IPPROTO_TCP};
 
 	COUNT(ring_full);
 	k.uid = sk->sk_uid.val;
@@ -54,7 +26,9 @@ static __always_inline void lose_row(struct conn *c, struct late_owner *late, st
 		k.tgid = late->tgid;
 		__builtin_memcpy(k.comm, late->comm, sizeof(k.comm));
 	}
-	add_total(&k, tp->bytes_sent - tp->bytes_retrans, tp->bytes_received - fin_received(sk));
+	if (sk->__sk_common.skc_dport)
+		copy_addr(k.raddr, &sk->__sk_common, true);
+	add_total(&k, 1, tp->bytes_sent - tp->bytes_retrans, tp->bytes_received - fin_received(sk));
 }
 
 static __always_inline void apply_late(struct conn *c, struct late_owner *late)
@@ -218,7 +192,7 @@ static __always_inline void remember_late(__u64 cookie, __u8 source, __u8 dir, _
 		if (kernel || (t->flags & PF_KTHREAD))
 			return;
 		l->source = source;
-		bpf_probe_read_kernel(l->comm, sizeof(l->comm), t->group_leader->comm);
+		copy_comm(l->comm, t);
 		l->tgid = t->tgid;
 		l->pid_start = start_of(t);
 	}

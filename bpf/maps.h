@@ -48,8 +48,8 @@ struct bucket {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags,
-	       BPF_F_MMAPABLE); /* nobody maps it: but then it begins with a page, and a bucket with a line */
+	/* nobody maps it: but then it begins with a page, and a bucket with a line */
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct bucket);
@@ -142,13 +142,17 @@ struct cc_name tt_cc[CC_NAMES] SEC(".data.cc");
 
 #define COUNT(field) __sync_fetch_and_add(&tt_counters.field, 1)
 
-/* Rows that the ring had no room for, by owner. Read by user space when counters.ring_full moves. Not an LRU:
- * that would forget without a word. */
+/*
+ * Rows that the ring had no room for and datagrams of flows that have no place, by owner and remote. Read by
+ * user space when counters.ring_full or flows_full moves. Not an LRU: that would forget without a word. Half
+ * is for remotes, so that an owner keeps a sum however many there are.
+ */
+#define TOTALS 8192
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct owner_key);
-	__type(value, struct owner_total);
+	__uint(max_entries, TOTALS);
+	__type(key, struct total_key);
+	__type(value, struct total);
 } tt_totals SEC(".maps");
 
 /* Owners of connections that found no slot, so that their last row still names them. */
@@ -207,6 +211,8 @@ struct {
 struct peer {
 	__u8 addr[16];
 	__u16 port;
+	__u16 unused;
+	__u32 cork_len; /* as flow.cork_len, where there is no flow */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

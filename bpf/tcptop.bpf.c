@@ -16,6 +16,7 @@
 #include "tcp.h"
 #include "why.h"
 #include "listen.h"
+#include "total.h"
 #include "lifecycle.h"
 #include "transition.h"
 #include "cgroup.h"

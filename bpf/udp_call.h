@@ -44,10 +44,11 @@ static __always_inline bool goes_on(__u64 cookie, struct peer *corked, bool pend
 {
 	long place = find_flow(flow_key(cookie, corked->addr, corked->port));
 	struct flow *f = place < 0 ? NULL : flow_at(place);
+	__u32 before = f ? f->cork_len : corked->cork_len;
 
-	if (!f || !f->cork_len)
+	if (!before)
 		return false;
-	return pending ? cork_len > ret + 8 : f->cork_len != cork_len;
+	return pending ? cork_len > ret + 8 : before != cork_len;
 }
 
 static __always_inline void sent(struct sock *sk, struct msghdr *msg, bool six, int ret)
@@ -125,15 +126,22 @@ int BPF_PROG(tt_udp_sendpage, struct sock *sk, void *page, int offset, unsigned 
 	__u64 cookie = lasting_cookie(sk);
 	struct peer *to;
 	struct flow *f;
+	__u32 *open;
 
 	if (sk->sk_protocol != IPPROTO_UDP || ret < 0)
 		return 0;
 	to = bpf_map_lookup_elem(&tt_corked, &cookie);
-	f = to ? flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT) : NULL;
-	if (!f || !f->cork_len || f->cork_len == cork_len)
+	if (!to)
 		return 0;
-	f->cork_len = UDP_READ(sk, pending) ? cork_len : 0;
-	__sync_fetch_and_add(&f->tx_bytes, ret);
+	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
+	open = f ? &f->cork_len : &to->cork_len;
+	if (!*open || *open == cork_len)
+		return 0;
+	*open = UDP_READ(sk, pending) ? cork_len : 0;
+	if (f)
+		__sync_fetch_and_add(&f->tx_bytes, ret);
+	else
+		count_flowless(sk, to->addr, 0, ret, 0);
 	return 0;
 }
 
@@ -155,8 +163,10 @@ int BPF_PROG(tt_consume, struct sock *sk, struct sk_buff *skb, int len)
 	if (cfg_dns && l.port == 53)
 		note_read_answer(sk, skb, l.addr);
 	f = flow_of(sk, lasting_cookie(sk), l.addr, l.port, OWNER_ACCEPT);
-	if (!f)
+	if (!f) {
+		count_flowless(sk, l.addr, l.segs, 0, len);
 		return 0;
+	}
 	__sync_fetch_and_add(&f->rx_bytes, len);
 	__sync_fetch_and_add(&f->rx_packets, l.segs);
 	return 0;

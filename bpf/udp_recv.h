@@ -213,8 +213,10 @@ int BPF_PROG(tt_recv_length, struct sock *sk, int ret, int flags)
 		port = l.port;
 	}
 	f = flow_of(sk, cookie, addr, port, OWNER_ACCEPT);
-	if (!f)
+	if (!f) {
+		count_flowless(sk, addr, l.segs ? l.segs : 1, 0, ret);
 		return 0;
+	}
 	__sync_fetch_and_add(&f->rx_bytes, ret);
 	__sync_fetch_and_add(&f->rx_packets, l.segs ? l.segs : 1);
 	return 0;

@@ -43,11 +43,11 @@ static __always_inline bool connected_peer(struct sock *sk, __u8 *addr, __u16 *p
  * writing a corked one (MSG_MORE, UDP_CORK): that has grown. A cork that was let go
  * by its socket option has not.
  */
-static __always_inline __u32 datagrams_begun(struct flow *f, bool pending, __u32 cork_len, __u32 len)
+static __always_inline __u32 datagrams_begun(__u32 *open, bool pending, __u32 cork_len, __u32 len)
 {
-	__u32 before = f->cork_len;
+	__u32 before = *open;
 
-	f->cork_len = pending ? cork_len : 0;
+	*open = pending ? cork_len : 0;
 	if (pending)
 		return cork_len <= len + 8; /* nothing but this part and the UDP header */
 	return !before || before == cork_len;
@@ -75,24 +75,38 @@ static __always_inline void find_peer(struct sock *sk, struct call *call, __u64 
 		*to = *corked;
 }
 
-/* Counts what a call has sent. pending and cork_len are the socket's, after it. */
-static __always_inline void count_sent(struct sock *sk, __u64 cookie, struct call *call, struct peer *to, __u32 ret,
-				       bool pending, __u32 cork_len)
+/* The number of datagrams that a send call has begun, by segments if it had its datagram cut into some. */
+static __always_inline __u32 datagrams_sent(struct sock *sk, struct call *call, __u32 *open, bool pending,
+					    __u32 cork_len, __u32 len)
 {
-	struct flow *f;
-	__u32 n;
+	__u32 n = datagrams_begun(open, pending, cork_len, len);
 
-	if (pending)
-		bpf_map_update_elem(&tt_corked, &cookie, to, BPF_ANY);
-	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
-	if (!f)
-		return;
-	n = datagrams_begun(f, pending, cork_len, ret);
 	if (call && call->gso_segs) {
 		if (call->gso_sk == (__u64)sk)
 			n = call->gso_segs;
 		call->gso_segs = 0;
 	}
+	return n;
+}
+
+/* Counts what a call has sent. pending and cork_len are the socket's, after it. */
+static __always_inline void count_sent(struct sock *sk, __u64 cookie, struct call *call, struct peer *to, __u32 ret,
+				       bool pending, __u32 cork_len)
+{
+	struct peer *corked;
+	__u32 n, none = 0;
+	struct flow *f;
+
+	if (pending)
+		bpf_map_update_elem(&tt_corked, &cookie, to, BPF_ANY);
+	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
+	if (!f) {
+		corked = bpf_map_lookup_elem(&tt_corked, &cookie);
+		n = datagrams_sent(sk, call, corked ? &corked->cork_len : &none, pending, cork_len, ret);
+		count_flowless(sk, to->addr, n, ret, 0);
+		return;
+	}
+	n = datagrams_sent(sk, call, &f->cork_len, pending, cork_len, ret);
 	__sync_fetch_and_add(&f->tx_bytes, ret);
 	__sync_fetch_and_add(&f->tx_packets, n);
 }

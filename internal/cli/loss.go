@@ -50,7 +50,7 @@ func lossText(l conn.Loss) string {
 		{l.QueueFull, "closed rows (queue full)"},
 		{l.RowsFull, "rows (--max-conns reached)"},
 		{l.FlowsFull, "datagrams (kernel flow table full)"},
-		{l.TotalsFull, "rows missing from the sums by owner too (too many owners)"},
+		{l.TotalsFull, "rows or datagrams missing from the sums by owner too (too many owners)"},
 		{l.DNSFull, "DNS messages (names of remotes that are not known)"},
 		{l.TransitionsFull, "changes of state (no room)"},
 		{l.Stale, "readings (socket went away; read again in the next tick)"},
@@ -65,14 +65,21 @@ func lossText(l conn.Loss) string {
 	return strings.Join(parts, ", ")
 }
 
-// endedText names the owners and remotes of most lost rows, with all that the lost rows
-// have carried since start.
+// endedText names the owners and remotes of most lost rows, and of datagrams that had none, with all
+// that these have carried since start.
 func endedText(totals []conn.OwnerTotal) string {
 	row := func(t *conn.OwnerTotal) string {
-		if t.Conns == 0 {
+		var n []string
+		if t.Conns > 0 {
+			n = append(n, fmt.Sprintf("rows %d", t.Conns))
+		}
+		if t.Datagrams > 0 {
+			n = append(n, fmt.Sprintf("datagrams %d", t.Datagrams))
+		}
+		if n == nil {
 			return ""
 		}
-		return fmt.Sprintf("rows %d, rx %s, tx %s", t.Conns, size(t.RxBytes), size(t.TxBytes))
+		return fmt.Sprintf("%s, rx %s, tx %s", strings.Join(n, ", "), size(t.RxBytes), size(t.TxBytes))
 	}
 	if text := listedByBoth(totals, row); text != "" {
 		return "; not in rows since start, " + text

@@ -31,7 +31,7 @@ type Sample struct {
 	Cost        Cost         // of tcptop itself, read once a second at most
 	Programs    []Program    // likewise; a new slice with each reading, nil where there are none
 	Faults      []string     // what failed and so was not measured in this tick, and why: a clause each, hostile until escaped
-	Totals      []OwnerTotal // the connections that have no row
+	Totals      []OwnerTotal // the connections and flows that have no row
 	Last        bool         // the source ends after this sample
 	Reset       bool         // nothing said before holds: Conns is everything, as in a first sample; a recording goes on after a gap
 }

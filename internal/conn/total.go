@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// OwnerTotal sums the connections that have no row, by owner and remote. PID is 0
+// OwnerTotal sums the connections and UDP flows that have no row, by owner and remote. PID is 0
 // where no process context was seen; then user and cgroup, which the socket itself
 // knows, still tell whose they were.
 type OwnerTotal struct {
@@ -19,6 +19,7 @@ type OwnerTotal struct {
 	Raddr  Addr // zero where it is not known, or there is none
 
 	Conns            uint64 // ended since tcptop started, without a last row
+	Datagrams        uint64 // came and went since then in UDP flows that had no row
 	RxBytes, TxBytes uint64 // what these carried
 
 	Open           uint64 // are open and have no row now
@@ -97,6 +98,7 @@ func (t *Totals) Add(x *OwnerTotal) { t.At(t.Place(*x)).Add(x) }
 // Add adds x's sums to those of t.
 func (t *OwnerTotal) Add(x *OwnerTotal) {
 	t.Conns += x.Conns
+	t.Datagrams += x.Datagrams
 	t.RxBytes += x.RxBytes
 	t.TxBytes += x.TxBytes
 	t.Open += x.Open
@@ -104,10 +106,13 @@ func (t *OwnerTotal) Add(x *OwnerTotal) {
 	t.OpenTx += x.OpenTx
 }
 
+// any reports whether t sums anything.
+func (t *OwnerTotal) any() bool { return t.Conns|t.Datagrams|t.Open > 0 }
+
 // Leave gives a place back in which nothing is left.
 func (t *Totals) Leave(place int) {
 	s := &t.all[place]
-	if s.Conns > 0 || s.Open > 0 {
+	if s.any() {
 		return
 	}
 	if s.Raddr != (Addr{}) {
@@ -126,7 +131,7 @@ func (t *Totals) Clear() {
 // Append appends the sums to dst.
 func (t *Totals) Append(dst []OwnerTotal) []OwnerTotal {
 	for i := range t.all {
-		if s := &t.all[i]; s.Conns > 0 || s.Open > 0 {
+		if s := &t.all[i]; s.any() {
 			dst = append(dst, *s)
 		}
 	}

@@ -31,6 +31,7 @@ type Probe struct {
 	inv     *inventory
 	listens *listeners
 	socks   *udpSockets
+	totals  totals
 	udpTier string // the name of the one that is used
 	accepts bool   // they are timed
 	hears   bool   // that one hears the DNS
@@ -126,6 +127,7 @@ func (p *Probe) load(spec *ebpf.CollectionSpec) (err error) {
 		return err
 	}
 	p.socks = newUDPSockets(p.obj.maps, p.program(udpSocks.program))
+	p.totals.table = p.obj.maps.Maps["tt_totals"]
 	p.listens = newListeners(p.obj.maps, p.accepts)
 	if p.cfg.DNS && p.cfg.UDP {
 		p.listenToDNS()

@@ -2,13 +2,10 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/cilium/ebpf"
 
 	"tcptop/internal/conn"
 )
@@ -269,27 +266,12 @@ func (s *sampler) loss() {
 	s.out.Faults = append(s.out.Faults, s.lost...)
 	s.inv.missed(l)
 	s.out.Totals = s.inv.slotless.totals.Append(s.out.Totals[:0])
-	if l.RingFull == 0 && l.QueueFull == 0 {
-		return
+	if l.QueueFull > 0 {
+		s.out.Totals = s.ring.ownTotals(s.out.Totals)
 	}
-	s.out.Totals = s.ring.ownTotals(s.out.Totals)
-	var key tcptopOwnerKey
-	var sum tcptopOwnerTotal
-	it := s.obj.maps.Maps["tt_totals"].Iterate()
-	for it.Next(&key, &sum) {
-		s.out.Totals = append(s.out.Totals, conn.OwnerTotal{
-			PID: key.Tgid, UID: key.Uid, Cgroup: key.Cgroup, Comm: name(&key.Comm), Proto: conn.TCP,
-			Conns: sum.Conns, TxBytes: sum.TxBytes, RxBytes: sum.RxBytes,
-		})
+	if l.RingFull > 0 || l.FlowsFull > 0 {
+		var err error
+		s.out.Totals, err = s.totals.append(s.out.Totals)
+		s.fault("sums by owner and remote of what found no room", err)
 	}
-	s.fault("sums by owner of what found no room", ignoreChanged(it))
-}
-
-// ignoreChanged drops the error of an iteration that a concurrent insert disturbed:
-// the totals are cumulative, the next tick reads them again.
-func ignoreChanged(it *ebpf.MapIterator) error {
-	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return err
-	}
-	return nil
 }

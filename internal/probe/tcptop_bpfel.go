@@ -183,21 +183,6 @@ type tcptopMini struct {
 	TxBytes     uint64
 }
 
-type tcptopOwnerKey struct {
-	_      structs.HostLayout
-	Tgid   uint32
-	Uid    uint32
-	Cgroup uint64
-	Comm   [16]int8
-}
-
-type tcptopOwnerTotal struct {
-	_       structs.HostLayout
-	Conns   uint64
-	TxBytes uint64
-	RxBytes uint64
-}
-
 type tcptopSweepArgs struct {
 	_       structs.HostLayout
 	Start   uint32
@@ -214,6 +199,24 @@ type tcptopTask struct {
 	Tgid     uint32
 	PidStart uint32
 	Comm     [16]int8
+}
+
+type tcptopTotal struct {
+	_       structs.HostLayout
+	N       uint64
+	TxBytes uint64
+	RxBytes uint64
+}
+
+type tcptopTotalKey struct {
+	_      structs.HostLayout
+	Tgid   uint32
+	Uid    uint32
+	Cgroup uint64
+	Comm   [16]int8
+	Raddr  [16]uint8
+	Proto  uint8
+	Unused [7]uint8
 }
 
 type tcptopTransition struct {

@@ -154,6 +154,7 @@ var totalMembers = join(
 	one("open", func(t *conn.OwnerTotal) *uint64 { return &t.Open }),
 	one("open_rx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.OpenRx }),
 	one("open_tx_bytes", func(t *conn.OwnerTotal) *uint64 { return &t.OpenTx }),
+	one("datagrams", func(t *conn.OwnerTotal) *uint64 { return &t.Datagrams }),
 )
 
 // goneMembers name a row that ends.

@@ -2,8 +2,8 @@ package report
 
 import "tcptop/internal/conn"
 
-// addEnded counts the connections that ended without a last row under what is known of them, with all
-// that they carried.
+// addEnded counts the connections that ended without a last row, and UDP's datagrams that had no row, under
+// what is known of them, with all that they carried.
 func (s *Sum) addEnded(x *conn.Sample) {
 	s.open = s.open[:0]
 	if len(x.Totals) == 0 {
@@ -18,10 +18,10 @@ func (s *Sum) addEnded(x *conn.Sample) {
 		}
 		was := s.ended[t.By()]
 		ended[t.By()] = t
-		if was.Conns > t.Conns { // a recorder that starts counts anew
+		if was.Conns > t.Conns || was.Datagrams > t.Datagrams { // a recorder that starts counts anew
 			was = conn.OwnerTotal{}
 		}
-		if n := t.Conns - was.Conns; n > 0 {
+		if n := t.Conns - was.Conns; n > 0 || t.Datagrams > was.Datagrams {
 			s.count(&t, x, n, t.RxBytes-was.RxBytes, t.TxBytes-was.TxBytes)
 		}
 	}

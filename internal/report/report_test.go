@@ -103,7 +103,8 @@ func TestRestart(t *testing.T) {
 }
 
 // TestNoRow has connections that there was no room for: one is told of when it ends, whole, for it began
-// after the first tick; some ended without a word but for their owner's and remote's sums; some stay open.
+// after the first tick; some ended without a word but for their owner's and remote's sums; some stay open;
+// datagrams had no flow.
 func TestNoRow(t *testing.T) {
 	s := report.New([]string{"process", "remote", "port"})
 	first := at(100)
@@ -117,18 +118,21 @@ func TestNoRow(t *testing.T) {
 	second.Totals = []conn.OwnerTotal{
 		{PID: 9, Comm: conn.MakeName("lost"), Conns: 7, RxBytes: 520, TxBytes: 52, Open: 3, OpenRx: 11},
 		{PID: 9, Comm: conn.MakeName("lost"), Raddr: conn.AddrFrom(netip.MustParseAddr("192.0.2.7")), Conns: 1, RxBytes: 8, Open: 1, OpenTx: 4},
+		{PID: 53, Comm: conn.MakeName("dns"), Proto: conn.UDP, Raddr: conn.AddrFrom(netip.MustParseAddr("192.0.2.8")), Datagrams: 2, RxBytes: 6, TxBytes: 5},
 	}
 	s.Add(second)
 	s.Add(&conn.Sample{Time: second.Time, Mono: second.Mono + 1, Host: "h", Totals: second.Totals})
 	want := []report.Talker{
 		{Kind: "process", Name: "late", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 1, MaxRTT: 1000},
 		{Kind: "process", Name: "lost", RxBytes: 28, TxBytes: 2, Closed: 3},
+		{Kind: "process", Name: "dns", RxBytes: 6, TxBytes: 5},
 		{Kind: "process", Name: "old", Closed: 1, MaxRTT: 2000},
 		{Kind: "remote", Name: "192.0.2.1", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 2, MaxRTT: 2000},
 		{Kind: "remote", Name: "", RxBytes: 20, TxBytes: 2, Closed: 2},
+		{Kind: "remote", Name: "192.0.2.8", RxBytes: 6, TxBytes: 5},
 		{Kind: "remote", Name: "192.0.2.7", RxBytes: 8, Closed: 1},
 		{Kind: "port", Name: "tcp/443", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 2, MaxRTT: 2000},
-		{Kind: "port", Name: "", RxBytes: 28, TxBytes: 2, Closed: 3},
+		{Kind: "port", Name: "", RxBytes: 34, TxBytes: 7, Closed: 3},
 	}
 	if diff := cmp.Diff(want, s.Talkers(0)); diff != "" {
 		t.Errorf("talkers (-want +got):\n%s", diff)

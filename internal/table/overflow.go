@@ -81,7 +81,7 @@ func (o *overflow) merge(source []conn.OwnerTotal) []conn.OwnerTotal {
 	return conn.SumTotals(source, own)
 }
 
-// endedSince is what of the totals ended between two ticks.
+// endedSince is what of the totals ended between two ticks, and the datagrams that had no row.
 func endedSince(before, now []conn.OwnerTotal) (ended []conn.OwnerTotal) {
 	if len(now) == 0 {
 		return nil
@@ -95,10 +95,11 @@ func endedSince(before, now []conn.OwnerTotal) (ended []conn.OwnerTotal) {
 		d.Open, d.OpenRx, d.OpenTx = 0, 0, 0
 		if b := was[d.By()]; b != nil {
 			d.Conns -= min(b.Conns, d.Conns)
+			d.Datagrams -= min(b.Datagrams, d.Datagrams)
 			d.RxBytes -= min(b.RxBytes, d.RxBytes)
 			d.TxBytes -= min(b.TxBytes, d.TxBytes)
 		}
-		if d.Conns > 0 {
+		if d.Conns|d.Datagrams > 0 {
 			ended = append(ended, d)
 		}
 	}

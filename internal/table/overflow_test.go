@@ -122,3 +122,33 @@ func TestLossIsTheSourcesAndOurs(t *testing.T) {
 		t.Errorf("Lost (-want +got):\n%s", diff)
 	}
 }
+
+// TestDatagrams has datagrams without a row, of which a tick tells those that it had, and how fast
+// they went.
+func TestDatagrams(t *testing.T) {
+	tab := table.New(table.Config{})
+	sums := func(datagrams, rx, tx, tcp uint64) []conn.OwnerTotal {
+		return []conn.OwnerTotal{{PID: 1, Proto: conn.UDP, Datagrams: datagrams, RxBytes: rx, TxBytes: tx}, {PID: 1, Proto: conn.TCP, Conns: tcp, RxBytes: tcp}}
+	}
+	for i, c := range []struct{ sums, ended []conn.OwnerTotal }{
+		{sums(5, 500, 50, 1), nil},
+		{sums(7, 700, 51, 1), sums(2, 200, 1, 0)[:1]},
+		{sums(7, 700, 51, 3), sums(0, 0, 0, 2)[1:]},
+		{sums(8, 700, 51, 3), sums(1, 0, 0, 0)[:1]}, // an empty one
+	} {
+		s := at(float64(2 * i))
+		s.Totals = c.sums
+		tab.Apply(s)
+		snap := tab.Snapshot()
+		if diff := cmp.Diff(c.ended, snap.Ended); diff != "" {
+			t.Errorf("%d: (-want +got):\n%s", i, diff)
+		}
+		for j := range snap.Ended {
+			e := &snap.Ended[j]
+			rx, tx, known := snap.DatagramRates(e)
+			if want := e.Proto == conn.UDP; known != want || want && (rx != e.RxBytes/2 || tx != (e.TxBytes+1)/2) {
+				t.Errorf("%d: %d and %d bytes per second, known %v, of %+v", i, rx, tx, known, e)
+			}
+		}
+	}
+}

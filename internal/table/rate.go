@@ -52,6 +52,15 @@ func (t *Table) catchUp() {
 	clear(t.carried)
 }
 
+// DatagramRates are the bytes per second of t, a part of Ended, where it is datagrams: what connections
+// had carried when they ended is not of this tick alone.
+func (s *Snapshot) DatagramRates(t *conn.OwnerTotal) (rx, tx uint64, known bool) {
+	if t.Datagrams == 0 || t.Conns > 0 || s.Elapsed <= 0 {
+		return 0, 0, false
+	}
+	return perSecond(t.RxBytes, uint64(s.Elapsed)), perSecond(t.TxBytes, uint64(s.Elapsed)), true
+}
+
 // perSecond is n over elapsed ns, to the nearest; it saturates.
 func perSecond(n, elapsed uint64) uint64 {
 	hi, lo := bits.Mul64(n, 1e9)

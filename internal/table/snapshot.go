@@ -20,7 +20,7 @@ type Snapshot struct {
 	Loss    conn.Loss         // since start
 	Lost    conn.Loss         // in this tick
 	Totals  []conn.OwnerTotal // of connections that have no row
-	Ended   []conn.OwnerTotal // what of Totals ended in this tick
+	Ended   []conn.OwnerTotal // what of Totals ended in this tick, and its datagrams
 	Cost    conn.Cost         // of tcptop itself, as of its last reading
 	Spent   conn.Cost         // between the last two readings, Mono being the time between them; zero is not known
 	// Programs are as of the last reading of Cost, Ran is what they took since the one before, in the

@@ -311,7 +311,7 @@ func (gr *group) hides(field string) bool {
 		"sndbuf_limited_ms", "zero_window_ms", "probes":
 		return gr.n > 1
 	case "rx_rate", "tx_rate", "rate":
-		return gr.n == 0 && gr.unlisted // of what has no row the bytes alone are known
+		return gr.n == 0 && gr.unlisted && !gr.rated // of TCP without a row the bytes alone are known
 	}
 	return false
 }

@@ -75,6 +75,8 @@ func (o *observer) digest(s *table.Snapshot) *digest {
 	}
 	for i := range s.Ended { // without a row
 		n.closed += s.Ended[i].Conns
+		rx, tx, _ := s.DatagramRates(&s.Ended[i])
+		n.rxRate, n.txRate = n.rxRate+rx, n.txRate+tx
 	}
 	o.keep(n, s)
 	o.moved = len(n.moments)

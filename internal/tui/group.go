@@ -18,6 +18,7 @@ type group struct {
 	limits table.Verdicts
 
 	unlisted bool       // the sum has some that have no row
+	rated    bool       // the rates of some of these are known
 	common   conn.Place // what the places of the rows share, where they differ
 }
 
@@ -188,7 +189,7 @@ func (g *grouping) total(of *members, z *zeroed) *table.Row {
 		g.scratch.sum = table.Row{Conn: conn.Conn{ID: conn.ID{Host: uint16(of.key.lo)}}}
 	}
 	gr := &g.scratch
-	gr.n, gr.more, gr.open, gr.unlisted = 0, 0, 0, false
+	gr.n, gr.more, gr.open, gr.unlisted, gr.rated = 0, 0, 0, false, false
 	for i := of.first; i >= 0; i = g.rows[i].next {
 		gr.add(z.row(g.rows[i].row, &g.less))
 	}

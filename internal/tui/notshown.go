@@ -55,13 +55,17 @@ func ownerText(t *conn.OwnerTotal) string {
 // notShownText is how many connections t sums, and what they carried.
 func notShownText(t *conn.OwnerTotal) string {
 	var parts []string
-	for _, p := range []struct {
-		n, rx, tx uint64
-		what      string
-	}{{t.Open, t.OpenRx, t.OpenTx, "open now"}, {t.Conns, t.RxBytes, t.TxBytes, "ended"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s (rx %s, tx %s)", p.n, p.what, bytesText(p.rx), bytesText(p.tx)))
-		}
+	if t.Open > 0 {
+		parts = append(parts, fmt.Sprintf("%d open now (rx %s, tx %s)", t.Open, bytesText(t.OpenRx), bytesText(t.OpenTx)))
+	}
+	if t.Conns > 0 {
+		parts = append(parts, fmt.Sprintf("%d ended", t.Conns))
+	}
+	if t.Datagrams > 0 {
+		parts = append(parts, fmt.Sprintf("%d datagrams", t.Datagrams))
+	}
+	if t.Conns|t.Datagrams > 0 {
+		parts[len(parts)-1] += fmt.Sprintf(" (rx %s, tx %s)", bytesText(t.RxBytes), bytesText(t.TxBytes))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -10,12 +10,13 @@ import (
 )
 
 // withoutRows are open connections of two owners to two remotes that the kernel's table had
-// no room for, and some that ended without a word of their remote.
+// no room for, some that ended without a word of their remote, and datagrams.
 func withoutRows() []conn.OwnerTotal {
 	return []conn.OwnerTotal{
 		{PID: 4242, Comm: conn.MakeName("curl"), UID: 1000, Proto: conn.TCP, Raddr: addr("203.0.113.9"), Open: 30, OpenRx: 5_000_000, OpenTx: 7_000},
 		{PID: 7, Comm: conn.MakeName("\x1b[2Jx\n"), UID: 1000, Proto: conn.TCP, Raddr: addr("2001:db8::77"), Open: 7, OpenTx: 900, Conns: 3, RxBytes: 50},
 		{PID: 4242, Comm: conn.MakeName("curl"), UID: 1000, Conns: 12, RxBytes: 2_400_000, TxBytes: 1_200},
+		{PID: 53, Comm: conn.MakeName("unbound"), UID: 101, Proto: conn.UDP, Raddr: addr("198.51.100.1"), Datagrams: 700, RxBytes: 90_000, TxBytes: 30_000},
 	}
 }
 
@@ -33,7 +34,7 @@ func TestNotShownInGroups(t *testing.T) {
 		for r := range d.shown.Rows() {
 			conns, rx, tx = conns+1, rx+r.RxBytes, tx+r.TxBytes
 		}
-		conns, rx, tx = conns+37+15, rx+5_000_000+2_400_000+50, tx+7_900+1_200
+		conns, rx, tx = conns+37+15, rx+5_000_000+2_400_000+50+90_000, tx+7_900+1_200+30_000
 		d.press("2")
 		d.groupBy(by)
 		for i := range d.view().window {

@@ -19,6 +19,7 @@ type unlisted struct {
 	next  int32 // of the same group, from 1; 0 is none
 	conns uint64
 	open  uint64 // of these; the others ended in this tick
+	rated bool   // the row's rates are known
 }
 
 // unlistedRow is what t says of connections that carried so much.
@@ -35,8 +36,8 @@ func unlistedRow(t *conn.OwnerTotal, rx, tx uint64) table.Row {
 	return r
 }
 
-// collectUnlisted finds the groups of the connections that have no row: those that are open, and
-// those that ended in this tick, as rows do.
+// collectUnlisted finds the groups of the connections that have no row: those that are open, those
+// that ended in this tick, as rows do, and the flows whose datagrams came or went in it.
 func (m *Model) collectUnlisted(v *view, by *column.Column, join func(a, b int64) int64) {
 	s := m.shown
 	if len(s.Totals) == 0 || s.Hosts != nil { // of several hosts nobody says whose they are
@@ -44,14 +45,15 @@ func (m *Model) collectUnlisted(v *view, by *column.Column, join func(a, b int64
 	}
 	g, match := v.grouping, m.match(s)
 	processes := g.processes()
-	add := func(r table.Row, conns, open uint64) {
+	add := func(r table.Row, u unlisted) {
 		if !match(&r) {
 			return
 		}
 		if started, known := processes[r.Owner.PID]; known {
 			r.Owner.Start = started
 		}
-		of := g.addUnlisted(unlisted{row: r, conns: conns, open: open})
+		u.row = r
+		of := g.addUnlisted(u)
 		if join == nil {
 			return
 		}
@@ -64,12 +66,15 @@ func (m *Model) collectUnlisted(v *view, by *column.Column, join func(a, b int64
 	}
 	for i := range s.Totals {
 		if t := &s.Totals[i]; t.Open > 0 {
-			add(unlistedRow(t, t.OpenRx, t.OpenTx), t.Open, t.Open)
+			add(unlistedRow(t, t.OpenRx, t.OpenTx), unlisted{conns: t.Open, open: t.Open})
 		}
 	}
 	for i := range s.Ended {
 		t := &s.Ended[i]
-		add(unlistedRow(t, t.RxBytes, t.TxBytes), t.Conns, 0)
+		r := unlistedRow(t, t.RxBytes, t.TxBytes)
+		u := unlisted{conns: t.Conns}
+		r.RxRate, r.TxRate, u.rated = s.DatagramRates(t)
+		add(r, u)
 	}
 }
 
@@ -122,12 +127,15 @@ func (gr *group) addUnlisted(u *unlisted) {
 		gr.mixed.remote = gr.mixed.remote || gr.sum.Raddr != u.row.Raddr
 		grow(&gr.sum.RxBytes, u.row.RxBytes)
 		grow(&gr.sum.TxBytes, u.row.TxBytes)
+		grow(&gr.sum.RxRate, u.row.RxRate)
+		grow(&gr.sum.TxRate, u.row.TxRate)
 		gr.sum.Has |= conn.HasBytes
 		if gr.n == 0 {
 			gr.shareUnlisted(&u.row)
 		}
 	}
 	gr.unlisted = true
+	gr.rated = gr.rated || u.rated
 	gr.more += u.conns
 	gr.open += u.open
 }

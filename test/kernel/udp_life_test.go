@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -135,49 +134,4 @@ func TestUDPKeptAlive(t *testing.T) {
 			t.Errorf("a flow that moved every half second ended: %+v", rows)
 		}
 	}
-}
-
-// TestUDPTableFull has more flows than the table has room for: those that it has
-// are exact, the datagrams of the others are counted as lost.
-func TestUDPTableFull(t *testing.T) {
-	const remotes, room = 6000, 4096
-	w := watchUDP(t, conn.Config{MaxConns: 1})
-	a := openUDP(t, testkit.NetNS(t))
-	for range 2 {
-		for i := range remotes {
-			to := netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)})
-			must(t, a.send(netip.AddrPortFrom(to, 9), 1+i%1000))
-		}
-	}
-	w.settle()
-	err := w.look(func(s *seen) error {
-		by, err := flows(s.live)
-		if err != nil {
-			return err
-		}
-		return fullTable(by, a, room, s.loss.FlowsFull)
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// fullTable requires that each flow of e is exact or lost.
-func fullTable(by map[flow]table.Row, e *udpEnd, room int, lost uint64) error {
-	rows := 0
-	for remote, want := range e.truth {
-		r, ok := by[flow{e.cookie, remote}]
-		if !ok {
-			continue
-		}
-		if rows++; movedBy(&r) != want {
-			return fmt.Errorf("%v: row %+v, truth %+v", remote, movedBy(&r), want)
-		}
-	}
-	// Others on this machine may have a few flows too.
-	missing := uint64(2 * (len(e.truth) - rows))
-	if rows < room-100 || rows > room || lost < missing || lost > missing*3/2 {
-		return fmt.Errorf("%d rows in a table of %d; %d datagrams have none, %d are counted as lost", rows, room, missing, lost)
-	}
-	return nil
 }
