@@ -236,9 +236,13 @@ func (k *keeper) about() []string {
 }
 
 // newTable is a table for what p measures. A connection that closed and the one that
-// took its place are both rows for a tick.
+// took its place are both rows for a tick, and so are flows.
 func (p *plan) newTable() *table.Table {
-	return table.New(table.Config{UDPTimeout: p.measure.UDPTimeout, Events: p.output.Events, MaxRows: int(min(2*int64(p.measure.MaxConns), math.MaxInt32))})
+	c := table.Config{UDPTimeout: p.measure.UDPTimeout, Events: p.output.Events}
+	if n := p.measure.MaxConns; n > 0 {
+		c.MaxRows = int(min(2*int64(n)+int64(conn.MaxFlows(n)), math.MaxInt32))
+	}
+	return table.New(c)
 }
 
 // parseTime reads a time as people write it; last is the last there is.

@@ -191,3 +191,19 @@ func TestKeeperGivesUp(t *testing.T) {
 	}
 	(*keeper)(nil).keep(nil, 0)
 }
+
+// TestRoomForFlows has a table that is bounded take all UDP flows that the kernel's does, beside
+// its connections.
+func TestRoomForFlows(t *testing.T) {
+	var p plan
+	p.measure.MaxConns = 100
+	s := &conn.Sample{Mono: 1, Conns: make([]conn.Conn, 2*100+conn.MaxFlows(100))}
+	for i := range s.Conns {
+		s.Conns[i] = conn.Conn{ID: conn.ID{Cookie: uint64(i + 1)}, Proto: conn.UDP, Has: conn.HasBytes}
+	}
+	rows := p.newTable()
+	rows.Apply(s)
+	if snap := rows.Snapshot(); snap.Len() != len(s.Conns) || snap.NotShown() != 0 {
+		t.Errorf("%d rows of %d, %d not shown", snap.Len(), len(s.Conns), snap.NotShown())
+	}
+}

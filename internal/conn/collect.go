@@ -13,11 +13,14 @@ type Config struct {
 	DNS         bool          // note what this host asks the DNS, where UDP is measured; sock_diag can't
 	Transitions bool          // tell of each change of a TCP connection's state; sock_diag can't
 	Stats       bool          // have the kernel time BPF programs, which costs each run of any on this host some 55 ns; sock_diag does not know
-	MaxConns    int           // TCP connections that there is room for; 0 sizes the table by memory
+	MaxConns    int           // TCP connections that there is room for, see MaxFlows; 0 sizes the table by memory
 	UDPTimeout  time.Duration // how long a flow may be idle before its place is given away; sock_diag does not know
 	Host        string        // name that samples carry
 	Calm        bool          // nobody watches: passes over the whole host, for what no hook tells, come a third as often where they cost much, and less room is kept for bursts; sock_diag does not know
 }
+
+// MaxFlows is how many UDP flows there is room for beside that many TCP connections.
+func MaxFlows(maxConns int) int { return min(max(maxConns/4, 4<<10), 64<<10) }
 
 // PermissionError says that a collector is kept from measuring, and by what.
 type PermissionError struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tcptop/internal/conn"
 	"tcptop/internal/testkit"
 )
 
@@ -167,7 +168,7 @@ func TestFullTables(t *testing.T) {
 	whats := []string{"how long connections wait at some listeners"}
 	if p.socks.prog != nil {
 		whats = append(whats, "datagrams that UDP sockets dropped (of more than 4096")
-		for range minFlows + 100 {
+		for range conn.MaxFlows(0) + 100 {
 			c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 			must(t, err)
 			t.Cleanup(func() { must(t, c.Close()) })

@@ -19,8 +19,6 @@ const (
 	maxConns = 1 << 20
 	// A slot with its share of hot array, list, index and free stack.
 	bytesPerConn = 256 + 32 + 4 + 16 + 4
-	minFlows     = 4 << 10
-	maxFlows     = 64 << 10
 	slotLimit    = 1<<24 - 2 // slot numbers have 24 bits in the index
 )
 
@@ -34,11 +32,9 @@ func defaultMaxConns() int {
 	return min(max(n, minConns), maxConns)
 }
 
-func flowCount(conns int) int { return min(max(conns/4, minFlows), maxFlows) }
-
-// udpSockCount is room for a quarter as many UDP sockets as there are flows: a tick walks
+// udpSockCount is room for a quarter as many UDP sockets as there are flows, 4,096 at least: a tick walks
 // all of that table, whatever is in it.
-func udpSockCount(flows int) int { return min(flows, max(flows/4, minFlows)) }
+func udpSockCount(flows int) int { return min(flows, max(flows/4, 4<<10)) }
 
 // indexBuckets is how many buckets of sixteen make four entries per slot, as a
 // power of two.
@@ -66,7 +62,7 @@ func setSizes(spec *ebpf.CollectionSpec, conns int, cfg *conn.Config) error {
 	}
 	flows := 1
 	if cfg.UDP {
-		flows = flowCount(conns)
+		flows = conn.MaxFlows(conns)
 	}
 	dnsRoom, transitionRoom := os.Getpagesize(), os.Getpagesize()
 	if cfg.DNS {

@@ -30,7 +30,7 @@ func (t *Table) move(c *conn.Conn) {
 func (t *Table) appear(c *conn.Conn) {
 	s, ok := t.add(c)
 	if !ok {
-		t.over.refuse(c, t.maxRows)
+		t.over.refuse(c, max(t.maxRows, leastUnseen))
 		return
 	}
 	opened := t.isNew(c) && !shadow(c)

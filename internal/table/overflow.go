@@ -15,6 +15,9 @@ type unseen struct {
 	rx, tx uint64
 }
 
+// leastUnseen is the least bound of the connections that are known to be open and have no row, some MiB.
+const leastUnseen = 1 << 16
+
 // refuse counts an open connection. Beyond bound of them the rest is counted
 // when it closes.
 func (o *overflow) refuse(c *conn.Conn, bound int) {

@@ -123,6 +123,23 @@ func TestLossIsTheSourcesAndOurs(t *testing.T) {
 	}
 }
 
+// TestOverflowMany has many times more open connections than rows: all of them are in the sums.
+func TestOverflowMany(t *testing.T) {
+	tab := table.New(table.Config{MaxRows: 10})
+	for tick := range uint64(2) {
+		s := at(float64(tick))
+		for i := range uint64(5000) {
+			s.Conns = append(s.Conns, tcp(i+1, 10*tick, tick))
+		}
+		tab.Apply(s)
+		snap := tab.Snapshot()
+		want := conn.OwnerTotal{Open: 4990, OpenRx: 49900 * tick, OpenTx: 4990 * tick}
+		if all := conn.ByOwner(snap.Totals); len(all) != 1 || all[0] != want {
+			t.Errorf("tick %d: %+v, want %+v", tick, all, want)
+		}
+	}
+}
+
 // TestDatagrams has datagrams without a row, of which a tick tells those that it had, and how fast
 // they went.
 func TestDatagrams(t *testing.T) {

@@ -45,7 +45,7 @@ func TestUDPBeyond(t *testing.T) {
 		t.Error(err)
 	}
 	s := w.stop()
-	s.loss.FlowsFull = 0
+	s.loss.FlowsFull, s.loss.TableFull, s.loss.MissedTicks = 0, 0, 0
 	if err := noLoss(s); err != nil {
 		t.Error(err)
 	}
@@ -104,7 +104,7 @@ func TestUDPTableFull(t *testing.T) {
 		t.Error(err)
 	}
 	s := w.stop()
-	s.loss.FlowsFull = 0
+	s.loss.FlowsFull, s.loss.TableFull, s.loss.MissedTicks = 0, 0, 0
 	if err := noLoss(s); err != nil {
 		t.Error(err)
 	}
