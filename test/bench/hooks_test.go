@@ -24,7 +24,7 @@ func BenchmarkUDPHooks(b *testing.B) {
 		c := &comparison{load: load, subjects: []subject{
 			{name: "hooks=none", start: nothing},
 			{name: "hooks=none-again", start: nothing},
-			{name: "hooks=tcptop", start: ownHooks},
+			{name: "hooks=tcptop", start: ownHooks(conn.Config{UDP: true})},
 			{name: "hooks=empty", start: otherHooks(loadUdp, "tb_no_send", "tb_no_recv", "tb_no_queue", "tb_no_ingress")},
 			{name: "hooks=skb", start: otherHooks(loadUdp, "tb_skb_out", "tb_skb_in")},
 			{name: "hooks=calls", start: otherHooks(loadUdp, "tb_call_send", "tb_call_recv")},
@@ -34,14 +34,31 @@ func BenchmarkUDPHooks(b *testing.B) {
 	}
 }
 
-func ownHooks(b *testing.B) (int, func()) {
-	p, err := probe.Open(conn.Config{Interval: time.Second, UDP: true, Host: "bench"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return os.Getpid(), func() {
-		if err := p.Close(); err != nil {
-			b.Error(err)
+// BenchmarkChurnHooks compares likewise what connections that come and go pay: who reads what
+// the hooks tell costs nothing here.
+func BenchmarkChurnHooks(b *testing.B) {
+	testkit.Kernel(b)
+	c := &comparison{load: workload{"load=churn", []string{"bench-churn"}}, subjects: []subject{
+		{name: "hooks=none", start: nothing},
+		{name: "hooks=none-again", start: nothing},
+		{name: "hooks=tcptop", start: ownHooks(conn.Config{TCP: true})},
+		{name: "hooks=empty", start: otherHooks(loadChurn, "tb_no_state", "tb_no_destroy", "tb_no_accept")},
+		{name: "hooks=hash", start: otherHooks(loadChurn, "tb_state")},
+	}}
+	c.bench(b)
+}
+
+func ownHooks(cfg conn.Config) func(*testing.B) (int, func()) {
+	cfg.Interval, cfg.Host = time.Second, "bench"
+	return func(b *testing.B) (int, func()) {
+		p, err := probe.Open(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return os.Getpid(), func() {
+			if err := p.Close(); err != nil {
+				b.Error(err)
+			}
 		}
 	}
 }

@@ -43,5 +43,7 @@ func sections() []section {
 			{bench: "Peers", pkg: benches, more: once, env: []string{"TCPTOP_BENCH_SECONDS=0.5", "TCPTOP_BENCH_PAIRS=5"}, quick: trial, limit: 8 * minutes}}},
 		{name: "hooks", table: hooksTable, runs: []run{
 			{bench: "UDPHooks", pkg: benches, more: once, env: short, quick: trial, limit: 6 * minutes}}},
+		{name: "churn", table: churnTable, runs: []run{
+			{bench: "ChurnHooks", pkg: benches, more: once, env: short, quick: trial, limit: 4 * minutes}}},
 	}
 }

@@ -130,6 +130,23 @@ func hooksTable(all results) string {
 	return s.String()
 }
 
+func churnTable(all results) string {
+	s := newSheet("hooks", "connections per second", "processor time", "BPF", "knows")
+	for _, h := range []struct{ name, title, knows string }{
+		{"none-again", "none, again", ""},
+		{"tcptop", "tcptop's", "all that [columns.md](columns.md) says"},
+		{"empty", "the same, empty", "nothing"},
+		{"hash", "one, with a hash by socket and a ring", "who connected, bytes; not who accepted, nothing before the end"},
+	} {
+		v, bpf := all.of("ChurnHooks/hooks="+h.name), ""
+		if p := all.of("ChurnHooks/hooks=" + h.name + "/prog=all"); p != nil && h.name != "none-again" {
+			bpf = nanoseconds(p["ns/op"])
+		}
+		s.row(h.title, spread(v, "ratio"), spread(v, "cpu-ratio"), bpf, h.knows)
+	}
+	return s.String()
+}
+
 func scaleTable(all results) string {
 	s := newSheet("sockets", "moving", "sweep, ms", "all else, ms", "a tick, ms", "of a core, passes too", "own memory, MiB", "BPF maps, MiB", "bytes per connection")
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
