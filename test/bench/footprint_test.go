@@ -16,7 +16,11 @@ func BenchmarkFootprint(b *testing.B) {
 		c := &comparison{load: load, subjects: []subject{
 			without, again, screen("with=tcptop", path), screen("with=tcptop-tcp", path, "--tcp"),
 		}}
-		if load.args != nil && load.args[0] == "bench-churn" {
+		switch {
+		case load.args == nil:
+		case load.args[0] == "bench-bulk":
+			c.longer = 3 // windows grow at first, each time in another way
+		case load.args[0] == "bench-churn":
 			c.longer = 5 // what tcptop does at a tick is of weight
 			c.subjects = append(c.subjects, program("with=tcptop-jsonl", path, "--tcp"))
 		}

@@ -198,7 +198,7 @@ func recordedTicks(t *testing.T, dir string) (times []string) {
 func TestRecordFull(t *testing.T) {
 	testkit.Kernel(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tcptop", dir, "tmpfs", 0, "size=1m"))
+	must(t, unix.Mount("tcptop", dir, "tmpfs", 0, "size=32m"))
 	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 	c := exec.Command(tcptop(t), "record", "-o", dir, "-d", "100ms")
 	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
@@ -225,7 +225,7 @@ func TestRecordFull(t *testing.T) {
 	before := recordedTicks(t, dir)
 	filler := filepath.Join(dir, "filler")
 	for free := true; free; {
-		free = os.WriteFile(filler, make([]byte, 2<<20), 0o600) == nil
+		free = os.WriteFile(filler, make([]byte, 33<<20), 0o600) == nil
 	}
 	said("no space left on device; trying again with every tick")
 	must(t, os.Remove(filler))
