@@ -314,13 +314,14 @@ func flood() *conn.Sample {
 	return s
 }
 
-// lossy loses rows in its second tick.
+// lossy loses rows and datagrams in its second tick.
 func lossy() []*conn.Sample {
 	ss := slices.Clone(samples())
 	for _, s := range ss[1:] {
-		s.Loss = conn.Loss{TableFull: 12, RingFull: 3}
+		s.Loss = conn.Loss{TableFull: 12, RingFull: 3, FlowsFull: 6}
 		s.Totals = []conn.OwnerTotal{
 			{PID: 7, Comm: conn.MakeName("a\nb"), Conns: 5, RxBytes: 1_200_000, TxBytes: 300},
+			{PID: 7, Comm: conn.MakeName("a\nb"), Proto: conn.UDP, Raddr: conn.Addr{15: 2}, Datagrams: 6, TxBytes: 700},
 			{UID: 33, Conns: 8, Raddr: conn.Addr{15: 1}}, {PID: 11, Comm: conn.MakeName("e"), Raddr: conn.Addr{15: 1}, Open: 4, OpenRx: 70}, {PID: 9, Comm: conn.MakeName("c"), Conns: 1}, {PID: 10, Comm: conn.MakeName("d"), Conns: 1},
 		}
 	}

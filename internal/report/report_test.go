@@ -122,17 +122,20 @@ func TestNoRow(t *testing.T) {
 	}
 	s.Add(second)
 	s.Add(&conn.Sample{Time: second.Time, Mono: second.Mono + 1, Host: "h", Totals: second.Totals})
+	anew := second.Totals[2]
+	anew.Datagrams, anew.RxBytes, anew.TxBytes = 1, 3, 0 // by another recorder
+	s.Add(&conn.Sample{Time: second.Time, Mono: second.Mono + 2, Host: "h", Totals: append(second.Totals[:2:2], anew)})
 	want := []report.Talker{
 		{Kind: "process", Name: "late", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 1, MaxRTT: 1000},
 		{Kind: "process", Name: "lost", RxBytes: 28, TxBytes: 2, Closed: 3},
-		{Kind: "process", Name: "dns", RxBytes: 6, TxBytes: 5},
+		{Kind: "process", Name: "dns", RxBytes: 9, TxBytes: 5},
 		{Kind: "process", Name: "old", Closed: 1, MaxRTT: 2000},
 		{Kind: "remote", Name: "192.0.2.1", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 2, MaxRTT: 2000},
 		{Kind: "remote", Name: "", RxBytes: 20, TxBytes: 2, Closed: 2},
-		{Kind: "remote", Name: "192.0.2.8", RxBytes: 6, TxBytes: 5},
+		{Kind: "remote", Name: "192.0.2.8", RxBytes: 9, TxBytes: 5},
 		{Kind: "remote", Name: "192.0.2.7", RxBytes: 8, Closed: 1},
 		{Kind: "port", Name: "tcp/443", RxBytes: 700, TxBytes: 70, Opened: 1, Closed: 2, MaxRTT: 2000},
-		{Kind: "port", Name: "", RxBytes: 34, TxBytes: 7, Closed: 3},
+		{Kind: "port", Name: "", RxBytes: 37, TxBytes: 7, Closed: 3},
 	}
 	if diff := cmp.Diff(want, s.Talkers(0)); diff != "" {
 		t.Errorf("talkers (-want +got):\n%s", diff)

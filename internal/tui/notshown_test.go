@@ -30,9 +30,13 @@ func TestNotShownInGroups(t *testing.T) {
 		for i, s := range all {
 			d.tick(s, i)
 		}
-		var conns, open, rx, tx uint64
+		var conns, open, rx, tx, rate uint64
 		for r := range d.shown.Rows() {
-			conns, rx, tx = conns+1, rx+r.RxBytes, tx+r.TxBytes
+			conns, rx, tx, rate = conns+1, rx+r.RxBytes, tx+r.TxBytes, rate+r.Rate()
+		}
+		rate += 90_000 + 30_000
+		if header := d.tally.rxRate + d.tally.txRate; header != rate {
+			t.Errorf("the header says %d bytes per second, want %d", header, rate)
 		}
 		conns, rx, tx = conns+37+15, rx+5_000_000+2_400_000+50+90_000, tx+7_900+1_200+30_000
 		d.press("2")
@@ -40,6 +44,10 @@ func TestNotShownInGroups(t *testing.T) {
 		for i := range d.view().window {
 			gr := d.view().window[i].group
 			conns, open, rx, tx = conns-gr.conns(), open+gr.open, rx-gr.sum.RxBytes, tx-gr.sum.TxBytes
+			rate -= gr.sum.Rate()
+		}
+		if rate != 0 {
+			t.Errorf("by %s %d bytes per second are missing", by, int64(rate))
 		}
 		if conns != 0 || rx != 0 || tx != 0 || open != 37 {
 			t.Errorf("by %s %d connections, %d and %d bytes are missing; %d are not shown, want 37", by, int64(conns), int64(rx), int64(tx), open)
