@@ -49,7 +49,7 @@ func tickAllocations(t *testing.T, sockets int) float64 {
 				t.Errorf("%d of %d sockets are in the sample", len(sampler.out.Conns), sockets)
 			}
 		}
-		p.inv.nextTCP, p.inv.soonTCP, p.inv.nextCheck, p.inv.nextOwners = 1<<62, 1<<62, 1<<62, 1<<62 // no pass over the whole host
+		p.sockets.next, p.sockets.soon, p.files.nextCheck, p.files.next = 1<<62, 1<<62, 1<<62, 1<<62 // no pass over the whole host
 		tick()
 		allocs = testing.AllocsPerRun(10, tick)
 		cancel()

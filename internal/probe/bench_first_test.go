@@ -47,11 +47,11 @@ func (s *start) once(b *testing.B, n int) {
 	t := &ticker{table: table.New(table.Config{}), n: n}
 	s.load.time(func() { t.probe = open(b, n) })
 	var err error
-	s.owners.time(func() { err = t.probe.inv.runOwners(t.probe.slots) })
+	s.owners.time(func() { err = t.probe.files.run(t.probe.slots) })
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.tcp.time(func() { _, _, err = t.probe.inv.runTCP(n, nil, nil) })
+	s.tcp.time(func() { _, _, err = t.probe.sockets.run(n, nil, nil) })
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -34,13 +34,13 @@ func benchOwners(b *testing.B, procs int) {
 	for b.Loop() {
 		wall.time(func() {
 			var spent int64
-			spent, err = costOf(func() error { return p.inv.runOwners(p.slots) })
+			spent, err = costOf(func() error { return p.files.run(p.slots) })
 			cpu = append(cpu, time.Duration(spent))
 		})
 		if err != nil {
 			b.Fatal(err)
 		}
-		pause = p.inv.nextCheck - monotonic()
+		pause = p.files.nextCheck - monotonic()
 	}
 	owned := 0
 	for i := range p.slots.slots {

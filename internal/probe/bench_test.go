@@ -91,7 +91,7 @@ type ticker struct {
 
 func newTicker(b *testing.B, n int) *ticker {
 	t := &ticker{probe: open(b, n), table: table.New(table.Config{}), n: n}
-	if err := t.probe.inv.runOwners(t.probe.slots); err != nil {
+	if err := t.probe.files.run(t.probe.slots); err != nil {
 		b.Fatal(err)
 	}
 	t.tick(b) // names every row once

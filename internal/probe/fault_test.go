@@ -48,7 +48,7 @@ func TestPassesFail(t *testing.T) {
 	older.say(1000, 2000)
 	l.established(older)
 	whats := []string{tcpPass.what}
-	must(t, p.inv.tcp.Close(), p.inv.owners.Close())
+	must(t, p.sockets.it.Close(), p.files.it.Close())
 	if p.cfg.UDP {
 		whats = append(whats, ageFlows.what)
 		must(t, p.flows.prog.Close())
@@ -134,7 +134,7 @@ func TestNamespaceGoes(t *testing.T) {
 	visit := func(gone string) (seen int, err error) {
 		for range 8 { // a map is walked in another order each time
 			at := 0
-			err = errors.Join(err, p.inv.visit(map[uint64]string{1: gone, 2: here}, func(*tcptopMini) { at = 1 }))
+			err = errors.Join(err, p.sockets.visit(map[uint64]string{1: gone, 2: here}, func(*tcptopMini) { at = 1 }))
 			seen += at
 		}
 		return seen, err

@@ -24,9 +24,9 @@ const (
 const maxHeld = 1 << 18
 
 // hold takes what a pass found: a process that holds a socket and is not its owner.
-func (v *inventory) hold(h *tcptopHolder) {
-	if len(v.held) < maxHeld {
-		v.held = append(v.held, *h)
+func (p *filePass) hold(h *tcptopHolder) {
+	if len(p.held) < maxHeld {
+		p.held = append(p.held, *h)
 	}
 }
 
@@ -122,7 +122,8 @@ func (p *Probe) Holders(id conn.ID) ([]conn.Owner, error) {
 		return nil, fmt.Errorf("set holders_of: %w", err)
 	}
 	var found []conn.Owner
-	err := each(p.holders, "", make([]byte, 16<<10), int(unsafe.Sizeof(tcptopTask{})), func(rec []byte) {
+	pass := walk{it: p.holders, buf: make([]byte, 16<<10)}
+	err := pass.each("", int(unsafe.Sizeof(tcptopTask{})), func(rec []byte) {
 		t := (*tcptopTask)(unsafe.Pointer(unsafe.SliceData(rec)))
 		found = append(found, conn.Owner{PID: t.Tgid, Start: t.PidStart, Comm: name(&t.Comm), Source: conn.OwnerFiles})
 	})

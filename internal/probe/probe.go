@@ -28,7 +28,8 @@ type Probe struct {
 	dns     *dnsQueue
 	states  *transitions // nil where nobody asks for them
 	meter   *meter
-	inv     *inventory
+	files   *filePass
+	sockets *socketPass
 	listens *listeners
 	socks   *udpSockets
 	totals  totals
@@ -228,7 +229,7 @@ func (p *Probe) startTCP() error {
 	if err == nil {
 		p.sets = append(p.sets, s)
 		p.holders = s.iters[holdersPass.program]
-		p.inv = newInventory(p.obj.maps.Variables, s.iters[ownersPass.program], s.iters[tcpPass.program], p.cfg.Calm)
+		p.setPasses(s.iters[ownersPass.program], s.iters[tcpPass.program])
 		return nil
 	}
 	if p.cfg.TCP {
@@ -244,8 +245,15 @@ func (p *Probe) startTCP() error {
 		tcp = p.startPass(tcpPass)
 	}
 	p.startPass(cgroupHook)
-	p.inv = newInventory(p.obj.maps.Variables, owners, tcp, p.cfg.Calm)
+	p.setPasses(owners, tcp)
 	return nil
+}
+
+// setPasses makes the passes of their iterators, nil where there is none.
+func (p *Probe) setPasses(owners, tcp *link.Iter) {
+	vars := p.obj.maps.Variables
+	p.files = newFilePass(vars, owners, tcp == nil, p.cfg.Calm)
+	p.sockets = newSocketPass(vars["older_count"], tcp, p.cfg.Calm)
 }
 
 // startAccepts starts the hooks that time accepts, if this kernel takes any.

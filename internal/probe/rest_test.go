@@ -26,8 +26,8 @@ func TestRestFor(t *testing.T) {
 		{calmShare, 20 * time.Millisecond, 6 * time.Second, false},
 		{calmShare, 20 * time.Millisecond, time.Minute, true},
 	} {
-		v := &inventory{share: c.share}
-		if got := time.Duration(v.restFor(int64(c.cost), c.quiet)); got != c.rest {
+		p := &filePass{walk: walk{share: c.share}}
+		if got := time.Duration(p.restFor(int64(c.cost), c.quiet)); got != c.rest {
 			t.Errorf("after a pass of %v (quiet: %v) the next waits %v, want %v", c.cost, c.quiet, got, c.rest)
 		}
 	}
@@ -48,11 +48,11 @@ func TestRestForMinis(t *testing.T) {
 		{conn.TimeWaitSerial, []time.Duration{0}, 100 * time.Millisecond, 30 * time.Second},
 		{0, []time.Duration{0}, 5 * time.Millisecond, 1500 * time.Millisecond},
 	} {
-		v := &inventory{share: costShare, minis: map[conn.ID]sighting{}}
+		p := &socketPass{walk: walk{share: costShare}, minis: map[conn.ID]sighting{}}
 		for i, age := range c.ages {
-			v.minis[conn.ID{Cookie: uint64(i + 1), Serial: c.serial}] = sighting{since: now - int64(age)}
+			p.minis[conn.ID{Cookie: uint64(i + 1), Serial: c.serial}] = sighting{since: now - int64(age)}
 		}
-		if got := time.Duration(v.restForMinis(int64(c.cost), now)); got != c.rest {
+		if got := time.Duration(p.restForMinis(int64(c.cost), now)); got != c.rest {
 			t.Errorf("after a pass of %v, minis %v old (serial %x): the next waits %v, want %v", c.cost, c.ages, c.serial, got, c.rest)
 		}
 	}
@@ -66,16 +66,16 @@ func TestMissedAsks(t *testing.T) {
 		"the ring was full":               {RingFull: 1},
 		"there was no room in user space": {QueueFull: 1},
 	} {
-		v := &inventory{nextTCP: 100, soonTCP: 10}
-		v.missed(&conn.Loss{})
-		if v.tcpDue(50) {
+		p := &socketPass{next: 100, soon: 10}
+		p.missed(&conn.Loss{})
+		if p.due(50) {
 			t.Error(name, "not yet, and a pass is due")
 		}
-		if v.missed(&lost); !v.tcpDue(50) || v.tcpDue(5) {
+		if p.missed(&lost); !p.due(50) || p.due(5) {
 			t.Error(name, "and no pass is due, or one too soon")
 		}
-		v.asked = false // a pass was there
-		if v.missed(&lost); v.tcpDue(50) {
+		p.asked = false // a pass was there
+		if p.missed(&lost); p.due(50) {
 			t.Error(name, "long ago, and a pass is due")
 		}
 	}
@@ -89,39 +89,39 @@ func TestSomeNamespaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	own, other := uint32(inode), uint32(inode)+1
-	begin := func() *inventory {
-		v := newInventory(nil, nil, nil, false)
-		v.began, v.nextWhole = 1, 2
-		v.spaces = map[uint64]string{uint64(own): "", uint64(other): "/proc/self/ns/net"}
-		return v
+	begin := func() *socketPass {
+		p := newSocketPass(nil, nil, false)
+		p.began, p.nextWhole = 1, 2
+		p.spaces = map[uint64]string{uint64(own): "", uint64(other): "/proc/self/ns/net"}
+		return p
 	}
-	is := func(what string, v *inventory, want map[uint64]string) {
+	is := func(what string, p *socketPass, want map[uint64]string) {
 		t.Helper()
-		if got := v.some(); !maps.Equal(got, want) || (got == nil) != (want == nil) {
-			t.Errorf("%s: a pass looks into %v, want %v (nil is all)", what, got, want)
+		if got := p.some(); !maps.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%s: a pass looks into %p, want %p (nil is all)", what, got, want)
 		}
 	}
 	here := map[uint64]string{uint64(own): ""}
-	v := begin()
-	v.leave(&conn.Conn{Proto: conn.TCP, Reason: conn.FinLocal, NetNS: own}, 1)
-	is("a connection has ended", v, here)
-	v = begin()
-	v.ask(&conn.Conn{SYNQueue: 1, NetNS: own})
-	is("a listener has connections in their handshake", v, here)
-	v = begin()
-	v.minis[conn.ID{Cookie: 1}] = sighting{netns: own}
-	is("there is a mini", v, here)
-	v.missed(&conn.Loss{RingFull: 1})
-	is("something was lost", v, nil)
-	v = begin()
-	v.ask(&conn.Conn{NetNS: other + 1})
-	is("a namespace is not known", v, nil)
-	v = begin()
-	v.want(other)
-	is("who was in a namespace is in another", v, nil)
-	v = begin()
-	v.began = v.nextWhole
-	is("it is time", v, nil)
+	p := begin()
+	p.leave(&conn.Conn{Proto: conn.TCP, Reason: conn.FinLocal, NetNS: own}, 1)
+	is("a connection has ended", p, here)
+	p = begin()
+	p.ask(&conn.Conn{SYNQueue: 1, NetNS: own})
+	is("a listener has connections in their handshake", p, here)
+	p = begin()
+	p.minis[conn.ID{Cookie: 1}] = sighting{netns: own}
+	is("there is a mini", p, here)
+	p.missed(&conn.Loss{RingFull: 1})
+	is("something was lost", p, nil)
+	p = begin()
+	p.ask(&conn.Conn{NetNS: other + 1})
+	is("a namespace is not known", p, nil)
+	p = begin()
+	p.want(other)
+	is("who was in a namespace is in another", p, nil)
+	p = begin()
+	p.began = p.nextWhole
+	is("it is time", p, nil)
 }
 
 // TestStillPasses holds that a pass over open files knows whether there was anything new.
@@ -137,10 +137,10 @@ func TestStillPasses(t *testing.T) {
 		}
 	})
 	pass := func() error {
-		if err := p.inv.runOwners(p.slots); err != nil {
+		if err := p.files.run(p.slots); err != nil {
 			t.Fatal(err)
 		}
-		if !p.inv.still {
+		if !p.files.still {
 			return errors.New("the last pass found something new")
 		}
 		return nil

@@ -52,10 +52,10 @@ func (p *Probe) Samples(ctx context.Context) iter.Seq2[*conn.Sample, error] {
 // first takes stock of what was there before the hooks.
 func (s *sampler) first() error {
 	if s.cfg.UDP {
-		s.inv.udp = udpHolders{}
+		s.files.udp = udpHolders{}
 	}
-	err := s.inv.runOwners(s.slots)
-	for cookie := range s.inv.udp {
+	err := s.files.run(s.slots)
+	for cookie := range s.files.udp {
 		s.flows.older[cookie] = struct{}{}
 	}
 	return err
@@ -63,16 +63,16 @@ func (s *sampler) first() error {
 
 // takeInventory looks for what no hook tells, as often as its cost allows.
 func (s *sampler) takeInventory(now int64) {
-	if !s.inv.tcpDue(now) {
+	if !s.sockets.due(now) {
 		return
 	}
 	var err error
-	nameless := s.inv.slotless.nameless
-	s.out.Conns, s.out.Gone, err = s.inv.runTCP(s.slots.size, s.out.Conns, s.out.Gone)
-	if s.inv.slotless.nameless > nameless {
+	nameless := s.sockets.slotless.nameless
+	s.out.Conns, s.out.Gone, err = s.sockets.run(s.slots.size, s.out.Conns, s.out.Gone)
+	if s.sockets.slotless.nameless > nameless {
 		s.rest, s.again = 0, 0 // as for one with a slot
 	}
-	s.inv.restUntil(now, s.Interval())
+	s.sockets.restUntil(now, s.Interval())
 	s.fault(tcpPass.what, err)
 }
 
@@ -94,8 +94,8 @@ func (s *sampler) take() error {
 	}
 	s.out.Cgroups = s.ring.takeCgroups(s.out.Cgroups[:0])
 	if s.cfg.UDP {
-		if !s.cfg.TCP && s.inv.checkDue(mono) { // else it was done with TCP's
-			s.fault(ownersPass.what, s.inv.runOwners(s.slots))
+		if !s.cfg.TCP && s.files.checkDue(mono) { // else it was done with TCP's
+			s.fault(ownersPass.what, s.files.run(s.slots))
 		}
 		from, fromClosed := len(s.out.Conns), len(s.out.Closed)
 		used := atomic.LoadUint64(&s.slots.counters.FlowsUsed)
@@ -103,10 +103,10 @@ func (s *sampler) take() error {
 		var err error
 		s.out.Conns, s.out.Closed, err = s.flows.read(used, mono, s.cfg.UDPTimeout+flowGrace, s.out.Conns, s.out.Closed)
 		s.fault(ageFlows.what, err)
-		s.out.Conns, s.out.Closed, err = s.socks.take(s.inv.pass, s.out.Conns, s.out.Closed)
+		s.out.Conns, s.out.Closed, err = s.socks.take(s.files.n, s.out.Conns, s.out.Closed)
 		s.fault("datagrams that UDP sockets dropped", err)
-		s.inv.udp.tell(s.out.Conns[from:])
-		s.inv.udp.tell(s.out.Closed[fromClosed:])
+		s.files.udp.tell(s.out.Conns[from:])
+		s.files.udp.tell(s.out.Closed[fromClosed:])
 	}
 	var err error
 	s.out.DNS, s.out.Loss.DNSFull, err = s.dns.take()
@@ -127,7 +127,7 @@ func emptied(rows []conn.Conn) []conn.Conn {
 
 // takeTCP fails where the first sweep does, without which there is nothing.
 func (s *sampler) takeTCP(now int64) error {
-	if s.inv.round == 0 { // the first sweep reads what it finds
+	if s.sockets.round == 0 { // the first sweep reads what it finds
 		s.takeInventory(now)
 	}
 	changed, err := s.slots.sweep()
@@ -136,10 +136,10 @@ func (s *sampler) takeTCP(now int64) error {
 	}
 	s.fault(tcpTier.hooks[0].what, err)
 	s.listens.stir(s.slots, changed)
-	spaces := s.listens.look(s.inv.spaces)
-	searched := s.inv.owners == nil // nobody will be found
-	if s.inv.ownersDue(now) && (s.ownersWanted(changed, now) || s.inv.checkDue(now)) {
-		s.fault(ownersPass.what, s.inv.runOwners(s.slots))
+	spaces := s.listens.look(s.sockets.spaces)
+	searched := s.files.it == nil // nobody will be found
+	if s.files.due(now) && (s.ownersWanted(changed, now) || s.files.checkDue(now)) {
+		s.fault(ownersPass.what, s.files.run(s.slots))
 		searched = true
 		s.rest = min(max(2*s.rest, s.Interval()), maxRest)
 		s.again = now + int64(s.rest)
@@ -163,8 +163,8 @@ func (s *sampler) takeTCP(now int64) error {
 	s.listens.closed(s.out.Closed)
 	s.fault("how long connections wait at some listeners", s.listens.full())
 	for i := range s.out.Closed {
-		s.inv.leave(&s.out.Closed[i], s.slots.size)
-		s.inv.slotless.left(s.out.Closed[i].ID.Cookie)
+		s.sockets.leave(&s.out.Closed[i], s.slots.size)
+		s.sockets.slotless.left(s.out.Closed[i].ID.Cookie)
 	}
 	s.takeInventory(now) // after the closed rows, whose owners time-wait sockets inherit
 	return nil
@@ -179,7 +179,7 @@ func (s *sampler) ownersWanted(changed []uint32, now int64) bool {
 			return true
 		}
 	}
-	return (len(s.unowned) > 0 || s.inv.slotless.nameless > 0) && now >= s.again
+	return (len(s.unowned) > 0 || s.sockets.slotless.nameless > 0) && now >= s.again
 }
 
 // takeSlot adds a slot that moved to the sample. A closed one without an owner
@@ -193,11 +193,11 @@ func (s *sampler) takeSlot(slot uint32, searched bool) {
 			s.out.Conns = s.out.Conns[:len(s.out.Conns)-1]
 			return
 		}
-		s.inv.grown(c.ID)
-		s.inv.slotless.left(c.ID.Cookie)
+		s.sockets.grown(c.ID)
+		s.sockets.slotless.left(c.ID.Cookie)
 		if c.State == conn.Listen {
 			s.listens.fill(slot, c)
-			s.inv.ask(c)
+			s.sockets.ask(c)
 		}
 		if s.slots.owned(slot) {
 			delete(s.unowned, slot)
@@ -264,8 +264,8 @@ func (s *sampler) loss() {
 		}
 	}
 	s.out.Faults = append(s.out.Faults, s.lost...)
-	s.inv.missed(l)
-	s.out.Totals = s.inv.slotless.totals.Append(s.out.Totals[:0])
+	s.sockets.missed(l)
+	s.out.Totals = s.sockets.slotless.totals.Append(s.out.Totals[:0])
 	if l.QueueFull > 0 {
 		s.out.Totals = s.ring.ownTotals(s.out.Totals)
 	}
