@@ -44,7 +44,6 @@ type Folder struct {
 	start  int64  // monotonic ns of the first tick: what moved before is nobody's
 	tick   uint64 // number of this one
 	seats  []seat // by Row.Pos
-	lost   conn.OwnerTotal
 	host   Host
 	groups map[Key]*member // that had rows in the tick before
 	active []*member       // that have some in this one, in order of these
@@ -73,7 +72,7 @@ func (f *Folder) Fold(s *table.Snapshot) *View {
 	f.tick++
 	if s.First || f.tick == 1 {
 		clear(f.seats)
-		f.start, f.lost = s.Mono, sum(s.Totals)
+		f.start = s.Mono
 		f.slots.begin(s.Mono)
 	}
 	f.slots.expose(f.view)
@@ -88,7 +87,9 @@ func (f *Folder) Fold(s *table.Snapshot) *View {
 	}
 	f.active = f.active[:0]
 	maps.DeleteFunc(f.groups, func(_ Key, m *member) bool { return m.tick != f.tick })
-	f.addLost(s.Totals)
+	if f.start != s.Mono {
+		f.addLost(s.Ended)
+	}
 	f.slots.compete(s.Mono)
 	f.view = f.look(s)
 	return f.view
@@ -153,21 +154,14 @@ func (f *Folder) member(p *seat, r *table.Row) *member {
 	return m
 }
 
-// addLost counts the connections that never had a row: nobody knows whose they were.
-func (f *Folder) addLost(totals []conn.OwnerTotal) {
-	now := sum(totals)
-	moved := Traffic{RxBytes: now.RxBytes - min(now.RxBytes, f.lost.RxBytes), TxBytes: now.TxBytes - min(now.TxBytes, f.lost.TxBytes)}
-	f.host.Moved[0].Add(&moved)
-	f.host.Closed[0][0] += now.Conns - min(now.Conns, f.lost.Conns)
-	f.slots.other.moved.Add(&moved)
-	f.lost = now
-}
-
-func sum(totals []conn.OwnerTotal) (sum conn.OwnerTotal) {
-	for i := range totals {
-		sum.Conns += totals[i].Conns
-		sum.RxBytes += totals[i].RxBytes
-		sum.TxBytes += totals[i].TxBytes
+// addLost counts what never had a row: the connections that ended in this tick, and datagrams, of
+// which nobody knows which of them came and which went.
+func (f *Folder) addLost(ended []conn.OwnerTotal) {
+	for i := range ended {
+		t := &ended[i]
+		moved := Traffic{RxBytes: t.RxBytes, TxBytes: t.TxBytes}
+		f.host.Moved[t.Proto].Add(&moved)
+		f.host.Closed[t.Proto][0] += t.Conns
+		f.slots.other.moved.Add(&moved)
 	}
-	return sum
 }

@@ -180,12 +180,12 @@ func TestOwnerless(t *testing.T) {
 func TestLost(t *testing.T) {
 	h := newHost(group.Config{})
 	totals := func(conns, rx, tx uint64) []conn.OwnerTotal {
-		return []conn.OwnerTotal{{PID: 1, Conns: conns, RxBytes: rx, TxBytes: tx}, {PID: 2, Conns: 1}}
+		return []conn.OwnerTotal{{PID: 1, Conns: conns, RxBytes: rx, TxBytes: tx}, {PID: 2, Conns: 1}, {PID: 1, Proto: conn.UDP, Datagrams: conns, TxBytes: conns}}
 	}
 	h.tick(conn.Sample{Totals: totals(4, 400, 500)})
 	v := h.tick(conn.Sample{Totals: totals(6, 410, 520)})
-	wantGroups(t, v, map[string][2]uint64{"other": {10, 20}})
-	if v.Host.Closed[0][0] != 2 || v.Host.Moved[0].RxBytes != 10 {
+	wantGroups(t, v, map[string][2]uint64{"other": {10, 22}})
+	if v.Host.Closed[0][0] != 2 || v.Host.Moved[0].RxBytes != 10 || v.Host.Moved[conn.UDP].TxBytes != 2 {
 		t.Errorf("%+v", v.Host)
 	}
 }

@@ -14,7 +14,7 @@ func of(points func(*group.View, func(Point))) func(*State, func(Point)) {
 	}
 }
 
-// transports are the values of network.transport; unknown is of connections that were lost.
+// transports are the values of network.transport; unknown is of those for whose protocol there was no room.
 var transports = [conn.UDP + 1]string{"unknown", "tcp", "udp"}
 
 func hostMetrics() []Metric {
@@ -28,7 +28,7 @@ func hostMetrics() []Metric {
 				}
 			})},
 		{Name: "tcptop.host.packets", Unit: "{packet}", Kind: Counter, Labels: []string{transport, direction},
-			Help: "TCP segments and UDP datagrams of all sockets of the host.",
+			Help: "TCP segments and UDP datagrams of all sockets of the host that had a row.",
 			points: of(func(v *group.View, yield func(Point)) {
 				for _, p := range []conn.Proto{conn.TCP, conn.UDP} {
 					yield(Point{Labels: []string{transports[p], transmit}, N: v.Host.Moved[p].TxPackets})

@@ -10,7 +10,7 @@ import (
 func selfMetrics() []Metric {
 	return append(exportMetrics(), []Metric{
 		{Name: "tcptop.capture.lost.events", Unit: "{event}", Kind: Counter, Labels: []string{"reason"},
-			Help: "What was not seen or not kept on the way to the sums, by cause; bytes of what had no room are in network_transport=\"unknown\".",
+			Help: "What was not seen or not kept on the way to the sums, by cause; bytes of what had no row are in the host's sums and in the group other.",
 			points: of(func(v *group.View, yield func(Point)) {
 				for _, l := range lost(&v.Loss) {
 					yield(Point{Labels: []string{l.reason}, N: l.n})
