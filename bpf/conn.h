@@ -245,7 +245,7 @@ struct counters {
 	__u64 flows_used;
 	__u64 table_full;       /* connections that found no slot */
 	__u64 ring_full;        /* closed connections that found no room in the ring */
-	__u64 flows_full;       /* datagrams whose flow found no slot */
+	__u64 flows_full;       /* datagrams, and sends that failed, whose flow found no slot */
 	__u64 totals_full;      /* rows and datagrams that not even the totals had room for */
 	__u64 dns_full;         /* DNS messages that found no room in their ring */
 	__u64 transitions_full; /* changes of state that found no room in their ring */

@@ -178,8 +178,10 @@ static __always_inline void count_failed(struct sock *sk, __u64 cookie, struct p
 	if (err == -EAGAIN || err == -EINTR || err < -MAX_ERRNO || !to->port)
 		return;
 	f = flow_of(sk, cookie, to->addr, to->port, OWNER_CONNECT);
-	if (!f)
+	if (!f) {
+		COUNT(flows_full);
 		return;
+	}
 	f->send_errno = -err;
 	__sync_fetch_and_add(&f->send_errors, 1);
 }

@@ -144,8 +144,8 @@ struct cc_name tt_cc[CC_NAMES] SEC(".data.cc");
 
 /*
  * Rows that the ring had no room for and datagrams of flows that have no place, by owner and remote. Read by
- * user space when counters.ring_full or flows_full moves. Not an LRU: that would forget without a word. Half
- * is for remotes, so that an owner keeps a sum however many there are.
+ * user space once counters.ring_full or flows_full says that there are any. Not an LRU: that would forget
+ * without a word. Half is for remotes, so that an owner keeps a sum however many there are.
  */
 #define TOTALS 8192
 struct {
