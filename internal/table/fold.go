@@ -84,6 +84,7 @@ func (t *Table) closeUnseen(c *conn.Conn) {
 	if t.isNew(c) {
 		t.count(s, traffic{c.RxBytes, c.TxBytes})
 		t.journal.note(s, conn.EventOpen, c.Opened)
+		s.Brief = true
 	}
 	t.end(s)
 }

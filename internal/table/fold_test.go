@@ -180,3 +180,21 @@ func TestNewOwnerReplacesTheOld(t *testing.T) {
 		t.Errorf("owner = %+v, want the kernel", got)
 	}
 }
+
+// TestBrief has connections end that came within the tick, that were there unseen, and that had a row.
+func TestBrief(t *testing.T) {
+	tab := table.New(table.Config{})
+	tab.Apply(at(0))
+	known := tcp(3, 0, 0)
+	tab.Apply(at(1, known))
+	tab.Apply(closing(at(2), opened(tcp(1, 5, 5), 1.5), tcp(2, 5, 5), known))
+	snap := tab.Snapshot()
+	for r := range snap.Rows() {
+		if r.Event != conn.EventClose || r.Brief != (r.ID.Cookie == 1) {
+			t.Errorf("%v: event %v, brief %v", r.ID, r.Event, r.Brief)
+		}
+	}
+	if snap.Len() != 3 {
+		t.Errorf("%d rows, want 3", snap.Len())
+	}
+}

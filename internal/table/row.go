@@ -18,6 +18,7 @@ type Row struct {
 
 	AcceptRate uint64 // connections that a listener accepted, per second over the tick
 	Dropped    uint32 // what the socket dropped in this tick
+	Brief      bool   // it opened and ended within this tick
 
 	// Of rows from Snapshot.Events.
 	OldState     conn.State // before Event; 0 is not known

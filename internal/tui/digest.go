@@ -133,6 +133,9 @@ func (c *count) add(r *table.Row) {
 	switch {
 	case r.Event == conn.EventClose || r.Event == conn.EventFail:
 		c.closed++
+		if r.Brief {
+			c.opened++
+		}
 		return
 	case r.Event == conn.EventOpen:
 		c.opened++
