@@ -109,10 +109,18 @@ func processorTime(b *testing.B, pid int) float64 {
 // at any time. The ring among the maps counts twice.
 type memory struct{ own, maps, program, peak float64 }
 
-func memoryOf(b *testing.B, pid int) (m memory) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+func memoryOf(b *testing.B, pid int) memory {
+	m, err := readMemory(pid)
 	if err != nil {
 		b.Fatal(err)
+	}
+	return m
+}
+
+func readMemory(pid int) (m memory, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		return m, err
 	}
 	into := &m.own
 	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
@@ -129,19 +137,16 @@ func memoryOf(b *testing.B, pid int) (m memory) {
 		case kind == "Rss:":
 			n, err := strconv.ParseFloat(fields[1], 64)
 			if err != nil {
-				b.Fatal(err)
+				return m, err
 			}
 			*into += n / 1024
 		}
 	}
 	p, err := procfs.NewProc(pid)
 	if err != nil {
-		b.Fatal(err)
+		return m, err
 	}
 	s, err := p.NewStatus()
-	if err != nil {
-		b.Fatal(err)
-	}
 	m.peak = float64(s.VmHWM) / (1 << 20)
-	return m
+	return m, err
 }

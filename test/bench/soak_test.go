@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,9 +17,9 @@ import (
 )
 
 // BenchmarkSoak has short connections come and go beside a streaming tcptop for
-// TCPTOP_SOAK_SECONDS (60; 3600 is an hour) and prints what it holds at their start and
-// at their end. What grows with the time is a leak; time-wait sockets, which are rows
-// too, are as many as they get after the minute that comes before.
+// TCPTOP_SOAK_SECONDS (60; 3600 is an hour) and prints what it holds in the minute before
+// and in the last one. What grows with the time is a leak; time-wait sockets, which are rows
+// too, are as many as they get after another minute, which comes first.
 func BenchmarkSoak(b *testing.B) {
 	testkit.Kernel(b)
 	path := buildTcptop(b)
@@ -28,12 +29,13 @@ func BenchmarkSoak(b *testing.B) {
 		ns := testkit.NetNS(b)
 		early, late := startSoaked(b, path), startSoaked(b, path)
 		storm.run(b, ns, timeWait+10)
-		early.holdings(b, "start")
+		minute := min(60, seconds)
+		early.watch(b, "start", func() { storm.run(b, ns, minute) })
 		begun, conns := time.Now(), 0.0
-		for time.Since(begun).Seconds() < seconds {
-			conns += storm.run(b, ns, min(60, seconds)).Ops
+		for time.Since(begun).Seconds() < seconds-1.5*minute {
+			conns += storm.run(b, ns, minute).Ops
 		}
-		late.holdings(b, "end")
+		late.watch(b, "end", func() { conns += storm.run(b, ns, minute).Ops })
 		b.ReportMetric(conns, "conns")
 	}
 }
@@ -56,13 +58,40 @@ func startSoaked(b *testing.B, path string) *soaked {
 	return s
 }
 
-// holdings prints what it holds and ends it: asked to quit, Go's runtime says what its
+// watch prints what it holds during a storm, its own memory each second, since that is up before
+// a collection and down after it, and ends it.
+func (s *soaked) watch(b *testing.B, when string, storm func()) {
+	own, over, done := []float64{}, make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			m, err := readMemory(s.cmd.Process.Pid)
+			if own = append(own, m.own); err != nil {
+				done <- err
+				return
+			}
+			select {
+			case <-over:
+				done <- nil
+				return
+			case <-time.After(time.Second):
+			}
+		}
+	}()
+	storm()
+	close(over)
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(own)
+	spread(b, own, when+"-own-MiB")
+	s.holdings(b, when)
+}
+
+// holdings prints what else it holds and ends it: asked to quit, Go's runtime says what its
 // goroutines do.
 func (s *soaked) holdings(b *testing.B, when string) {
 	pid := s.cmd.Process.Pid
-	m := memoryOf(b, pid)
-	b.ReportMetric(m.own, when+"-own-MiB")
-	b.ReportMetric(m.maps, when+"-maps-MiB")
+	b.ReportMetric(memoryOf(b, pid).maps, when+"-maps-MiB")
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	for name, what := range map[string]string{"fd": "descriptors", "task": "threads"} {
 		entries, err := os.ReadDir(filepath.Join(dir, name))

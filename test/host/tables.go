@@ -34,6 +34,11 @@ func spreadMS(v map[string]float64, unit string) string {
 	return fmt.Sprintf("%s (%s–%s)", digits(v[unit]), digits(v[unit+"-min"]), digits(v[unit+"-max"]))
 }
 
+// spreadMiB is one in whole MiB.
+func spreadMiB(v map[string]float64, unit string) string {
+	return fmt.Sprintf("%.0f (%.0f–%.0f)", v[unit], v[unit+"-min"], v[unit+"-max"])
+}
+
 // digits is a number with two or three of them.
 func digits(v float64) string {
 	switch {
@@ -215,13 +220,13 @@ func percentOf(v float64) string {
 
 func soakTable(all results) string {
 	v := all.of("Soak")
-	s := newSheet("", "own memory", "BPF maps, mapped", "descriptors", "threads", "goroutines")
+	s := newSheet("", "own memory in a minute, MiB", "BPF maps, mapped", "descriptors", "threads", "goroutines")
 	for _, when := range []string{"start", "end"} {
-		title := "after the minute of time-wait"
+		title := "once there are time-wait sockets"
 		if when == "end" {
 			title = grouped(int64(v["conns"])) + " connections later"
 		}
-		s.row(title, digits(v[when+"-own-MiB"])+" MiB", digits(v[when+"-maps-MiB"])+" MiB", digits(v[when+"-descriptors"]), digits(v[when+"-threads"]), digits(v[when+"-goroutines"]))
+		s.row(title, spreadMiB(v, when+"-own-MiB"), digits(v[when+"-maps-MiB"])+" MiB", digits(v[when+"-descriptors"]), digits(v[when+"-threads"]), digits(v[when+"-goroutines"]))
 	}
 	return s.String()
 }
