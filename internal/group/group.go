@@ -70,7 +70,8 @@ type member struct {
 // Fold takes the next snapshot; none may be left out. s may be released afterwards.
 func (f *Folder) Fold(s *table.Snapshot) *View {
 	f.tick++
-	if s.First || f.tick == 1 {
+	begins := s.First || f.tick == 1
+	if begins {
 		clear(f.seats)
 		f.start = s.Mono
 		f.slots.begin(s.Mono)
@@ -87,7 +88,7 @@ func (f *Folder) Fold(s *table.Snapshot) *View {
 	}
 	f.active = f.active[:0]
 	maps.DeleteFunc(f.groups, func(_ Key, m *member) bool { return m.tick != f.tick })
-	if f.start != s.Mono {
+	if !begins {
 		f.addLost(s.Ended)
 	}
 	f.slots.compete(s.Mono)
