@@ -71,9 +71,11 @@ enum special_kfunc_type { KF_bpf_rdonly_cast };
 /* include/uapi/asm-generic/errno.h */
 #define EINTR 4
 #define EAGAIN 11
+#define EPIPE 32
 #define ENETUNREACH 101
 #define ECONNRESET 104
 #define ETIMEDOUT 110
+#define ECONNREFUSED 111
 #define EHOSTUNREACH 113
 #define MAX_ERRNO 133 /* what is above is the kernel's own, such as ERESTARTSYS */
 
@@ -208,6 +210,14 @@ struct numa_drop_counters { /* 6.18 */
 	atomic_t drops1;
 };
 
+struct hlist_node {
+	struct hlist_node **pprev;
+};
+
+struct timer_list {
+	struct hlist_node entry; /* pprev is NULL where it is not pending */
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
@@ -221,6 +231,8 @@ struct sock {
 	int sk_rx_dst_ifindex; /* 5.17 */
 	refcount_t sk_wmem_alloc;
 	int sk_err;
+	int sk_err_soft;
+	struct timer_list sk_timer; /* keepalive's where it has none of its own */
 	struct socket *sk_socket;
 	unsigned long sk_lingertime;
 	__u16 sk_protocol;
@@ -263,8 +275,10 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	struct request_sock_queue icsk_accept_queue;
+	struct timer_list icsk_keepalive_timer; /* 6.19, and the later 6.1 and 6.12 */
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
+	__u8 icsk_pending; /* which timer will fire next; 0 from when it does */
 	__u8 icsk_probes_out;
 };
 

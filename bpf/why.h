@@ -49,17 +49,64 @@ static __always_inline __u8 why_reset(struct sock *sk, struct tcp_sock *tp, __u8
 	return sk->__sk_common.skc_flags & 1UL << SOCK_LINGER_BIT && !sk->sk_lingertime ? WHY_LINGER : WHY_UNKNOWN;
 }
 
-static __always_inline __u8 why_ended(struct sock *sk, struct tcp_sock *tp, __u8 last)
+/* Is this called from the timer that gives up (tcp_write_timer_handler, tcp_keepalive_timer)? What fires is not pending any more. */
+static __always_inline bool timer_fired(struct sock *sk, struct tcp_sock *tp)
+{
+	if (tp->write_seq != tp->snd_una) /* what is in flight or waits for a window always has a timer */
+		return !tp->inet_conn.icsk_pending;
+	if (!tp->inet_conn.icsk_probes_out)
+		return false;
+	if (bpf_core_field_exists(tp->inet_conn.icsk_keepalive_timer))
+		return !tp->inet_conn.icsk_keepalive_timer.entry.pprev;
+	return !sk->sk_timer.entry.pprev;
+}
+
+/*
+ * The error that ends a connection. Who asks a socket for its error (SO_ERROR) takes it
+ * away, without the socket's lock, and so perhaps between where the kernel sets it and
+ * here: up to 6.9 it wakes the program in between. A live socket that ends in softirq
+ * had one: its timer's, or that of a reset.
+ */
+static __always_inline int error_of(struct sock *sk, struct tcp_sock *tp, __u8 last)
+{
+	int err = sk->sk_err;
+
+	if (err || sk->sk_lock.owned || !sk->sk_socket)
+		return err;
+	switch (last) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+		if (sk->sk_shutdown & RCV_SHUTDOWN)
+			return 0; /* on its way to time-wait (tcp_fin) */
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+	case TCP_SYN_SENT:
+		break;
+	default:
+		return 0;
+	}
+	if (timer_fired(sk, tp)) /* tcp_write_err */
+		return sk->sk_err_soft ?: ETIMEDOUT;
+	switch (last) { /* tcp_reset */
+	case TCP_SYN_SENT:
+		return tp->segs_in ? ECONNREFUSED : 0; /* ICMP is no segment, and has several errors */
+	case TCP_CLOSE_WAIT:
+		return EPIPE;
+	}
+	return ECONNRESET;
+}
+
+static __always_inline __u8 why_ended(struct sock *sk, struct tcp_sock *tp, __u8 last, int err)
 {
 	bool unanswered = last == TCP_FIN_WAIT1 || last == TCP_FIN_WAIT2;
 
 	if (last == TCP_LISTEN)
 		return WHY_UNKNOWN;
 	if (last == TCP_SYN_SENT) /* inet_hash_connect; a port that is given back stays in inet_sport */
-		return !sk->sk_err && sk->sk_lock.owned && !BPF_CORE_READ((struct inet_sock *)sk, inet_sport) ?
+		return !err && sk->sk_lock.owned && !BPF_CORE_READ((struct inet_sock *)sk, inet_sport) ?
 			       WHY_NO_PORT :
 			       WHY_UNKNOWN;
-	switch (sk->sk_err) {
+	switch (err) {
 	case 0:
 		return unanswered || last == TCP_ESTABLISHED || last == TCP_CLOSE_WAIT ? why_reset(sk, tp, last) :
 											 WHY_UNKNOWN;
@@ -76,10 +123,12 @@ static __always_inline __u8 why_ended(struct sock *sk, struct tcp_sock *tp, __u8
 /* Keeps what is not there any more once the state has changed. */
 static __always_inline void note_end(struct conn *c, struct sock *sk, struct tcp_sock *tp, __u8 last)
 {
+	int err = error_of(sk, tp, last);
+
 	c->state = TCP_CLOSE;
 	c->last_state = last;
-	c->err = sk->sk_err;
-	c->why = (c->why & ~WHY_MASK) | why_ended(sk, tp, last);
+	c->err = err;
+	c->why = (c->why & ~WHY_MASK) | why_ended(sk, tp, last, err);
 }
 
 /* A connection was established that we opened. */

@@ -62,6 +62,17 @@ func (p *pair) fails(port uint16, want unix.Errno) {
 	}
 }
 
+// begin starts a connect to port and doesn't wait.
+func (p *pair) begin(port uint16) *socket {
+	p.t.Helper()
+	s := newSocket(p.t, p.ns)
+	s.must("non-blocking", unix.SetNonblock(s.fd, true))
+	if err := s.tryConnect(port); !errors.Is(err, unix.EINPROGRESS) {
+		p.t.Errorf("connect: %v", err)
+	}
+	return s
+}
+
 // lose drops every packet from now on.
 func (p *pair) lose() {
 	p.ns.Nft("table inet gone {\n chain in {\n type filter hook input priority 0; drop\n }\n}")
@@ -84,16 +95,41 @@ func (p *pair) sysctl(name, value string) {
 	}
 }
 
+// reaches waits until the connection is in a state.
+func (s *socket) reaches(want conn.State) {
+	s.t.Helper()
+	testkit.Eventually(s.t, patience, func() error {
+		info, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil && conn.State(info.State) != want {
+			err = fmt.Errorf("in %v, not %v", conn.State(info.State), want)
+		}
+		return err
+	})
+}
+
 // dead waits until the kernel has given the connection up.
 func (s *socket) dead(want unix.Errno) {
 	s.t.Helper()
-	testkit.Eventually(s.t, patience, func() error {
+	s.reaches(conn.Closed)
+	got, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	s.must("socket error", err)
+	if unix.Errno(got) != want {
+		s.t.Errorf("the socket has %v, want %v", unix.Errno(got), want)
+	}
+}
+
+// takes reads the socket's error over and over, so that it is most likely gone, for
+// reading it takes it away, before the kernel gets from setting it to the end.
+func (s *socket) takes(want unix.Errno) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		got, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		if err == nil && unix.Errno(got) == want {
-			return nil
+		s.must("socket error", err)
+		if unix.Errno(got) == want {
+			return
 		}
-		return fmt.Errorf("the socket has error %d: %w", got, err)
-	})
+	}
+	s.t.Errorf("no %v within %v", want, patience)
 }
 
 func (s *socket) set(option, value int) {
@@ -187,6 +223,72 @@ func TestEnds(t *testing.T) {
 			c.dead(unix.ETIMEDOUT)
 			s.close()
 		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.WindowProbes, unix.ETIMEDOUT), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
+		{"taken: window probes", func(p *pair) {
+			c, s := p.open()
+			c.must("non-blocking", unix.SetNonblock(c.fd, true))
+			c.fill()
+			p.lose()
+			c.set(unix.TCP_USER_TIMEOUT, 500)
+			c.takes(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.WindowProbes, unix.ETIMEDOUT), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
+		{"taken: segments", func(p *pair) {
+			c, s := p.open()
+			p.lose()
+			c.set(unix.TCP_USER_TIMEOUT, 500)
+			c.send(3)
+			c.takes(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Retransmits, unix.ETIMEDOUT), conn.In: left}},
+		{"taken: keepalive", func(p *pair) {
+			c, s := p.open()
+			p.lose()
+			c.set(unix.TCP_KEEPIDLE, 1)
+			c.set(unix.TCP_KEEPINTVL, 1)
+			c.set(unix.TCP_KEEPCNT, 1)
+			c.must("keepalive", unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
+			c.takes(unix.ETIMEDOUT)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Keepalive, unix.ETIMEDOUT), conn.In: left}},
+		{"taken: reset", func(p *pair) {
+			c, s := p.open()
+			p.reject("tcp reset")
+			c.send(3)
+			c.takes(unix.ECONNRESET)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: reset, conn.In: left}},
+		{"taken: reset after the peer's FIN", func(p *pair) {
+			c, s := p.open()
+			s.must("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
+			s.reaches(conn.FinWait2) // its FIN is acknowledged
+			p.reject("tcp reset")
+			c.send(3)
+			c.takes(unix.EPIPE)
+			p.heal()
+			s.close()
+		}, map[conn.Dir]fate{conn.Out: closes(conn.ResetRemote, 0, unix.EPIPE), conn.In: closes(conn.FinLocal, 0, 0)}},
+		{"taken: reset after its own FIN", func(p *pair) {
+			c, s := p.open()
+			c.must("shutdown", unix.Shutdown(c.fd, unix.SHUT_WR))
+			s.abort()
+			c.takes(unix.ECONNRESET)
+		}, map[conn.Dir]fate{conn.Out: reset, conn.In: closes(conn.ResetLocal, conn.Linger, 0)}},
+		{"taken: refused", func(p *pair) {
+			p.lose() // the first answer would come while connect() has the socket locked
+			c := p.begin(9)
+			p.heal()
+			c.takes(unix.ECONNREFUSED)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 1)}},
+		{"taken: SYNs unanswered", func(p *pair) {
+			p.sysctl("tcp_syn_retries", "1")
+			p.sysctl("tcp_syn_linear_timeouts", "0")
+			p.lose()
+			p.begin(p.l.port()).takes(unix.ETIMEDOUT)
+		}, map[conn.Dir]fate{conn.Out: fails(conn.Timeout, 0, unix.ETIMEDOUT, 1)}},
 		{"refused", func(p *pair) { p.fails(9, unix.ECONNREFUSED) },
 			map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 0)}},
 		{"refused by a firewall", func(p *pair) {
@@ -205,12 +307,7 @@ func TestEnds(t *testing.T) {
 		}, map[conn.Dir]fate{conn.Out: fails(conn.Timeout, 0, unix.ETIMEDOUT, 1)}},
 		{"given up", func(p *pair) {
 			p.lose()
-			s := newSocket(p.t, p.ns)
-			s.must("non-blocking", unix.SetNonblock(s.fd, true))
-			if err := s.tryConnect(p.l.port()); !errors.Is(err, unix.EINPROGRESS) {
-				p.t.Errorf("connect: %v", err)
-			}
-			s.close()
+			p.begin(p.l.port()).close()
 		}, map[conn.Dir]fate{conn.Out: fails(conn.Aborted, 0, 0, 0)}},
 		{"no local port", func(p *pair) {
 			p.sysctl("ip_local_port_range", "30000 30000")
