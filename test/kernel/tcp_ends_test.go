@@ -31,6 +31,11 @@ func fails(reason conn.CloseReason, detail conn.CloseDetail, errno unix.Errno, r
 	return fate{conn.EventFail, reason, detail, conn.Errno(errno), retries}
 }
 
+func resetRemote() fate { return closes(conn.ResetRemote, 0, unix.ECONNRESET) }
+
+// leftBehind is the end of who closes when the other end is gone.
+func leftBehind() fate { return closes(conn.FinLocal, conn.AfterClose, unix.ECONNRESET) }
+
 // ending makes one connection end, or one that never began.
 type ending struct {
 	name string
@@ -118,20 +123,6 @@ func (s *socket) dead(want unix.Errno) {
 	}
 }
 
-// takes reads the socket's error over and over, so that it is most likely gone, for
-// reading it takes it away, before the kernel gets from setting it to the end.
-func (s *socket) takes(want unix.Errno) {
-	s.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		got, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		s.must("socket error", err)
-		if unix.Errno(got) == want {
-			return
-		}
-	}
-	s.t.Errorf("no %v within %v", want, patience)
-}
-
 func (s *socket) set(option, value int) {
 	s.t.Helper()
 	s.must("socket option", unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, option, value))
@@ -139,9 +130,8 @@ func (s *socket) set(option, value int) {
 
 // TestEnds makes every end that a connection can have.
 func TestEnds(t *testing.T) {
-	reset := closes(conn.ResetRemote, 0, unix.ECONNRESET)
-	left := closes(conn.FinLocal, conn.AfterClose, unix.ECONNRESET) // closed when the other end was gone
-	for _, e := range []ending{
+	reset, left := resetRemote(), leftBehind()
+	makeEnds(t, []ending{
 		{"client closes first", func(p *pair) {
 			c, s := p.open()
 			c.close()
@@ -223,72 +213,6 @@ func TestEnds(t *testing.T) {
 			c.dead(unix.ETIMEDOUT)
 			s.close()
 		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.WindowProbes, unix.ETIMEDOUT), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
-		{"taken: window probes", func(p *pair) {
-			c, s := p.open()
-			c.must("non-blocking", unix.SetNonblock(c.fd, true))
-			c.fill()
-			p.lose()
-			c.set(unix.TCP_USER_TIMEOUT, 500)
-			c.takes(unix.ETIMEDOUT)
-			p.heal()
-			s.close()
-		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.WindowProbes, unix.ETIMEDOUT), conn.In: closes(conn.ResetLocal, conn.Unread, 0)}},
-		{"taken: segments", func(p *pair) {
-			c, s := p.open()
-			p.lose()
-			c.set(unix.TCP_USER_TIMEOUT, 500)
-			c.send(3)
-			c.takes(unix.ETIMEDOUT)
-			p.heal()
-			s.close()
-		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Retransmits, unix.ETIMEDOUT), conn.In: left}},
-		{"taken: keepalive", func(p *pair) {
-			c, s := p.open()
-			p.lose()
-			c.set(unix.TCP_KEEPIDLE, 1)
-			c.set(unix.TCP_KEEPINTVL, 1)
-			c.set(unix.TCP_KEEPCNT, 1)
-			c.must("keepalive", unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
-			c.takes(unix.ETIMEDOUT)
-			p.heal()
-			s.close()
-		}, map[conn.Dir]fate{conn.Out: closes(conn.Timeout, conn.Keepalive, unix.ETIMEDOUT), conn.In: left}},
-		{"taken: reset", func(p *pair) {
-			c, s := p.open()
-			p.reject("tcp reset")
-			c.send(3)
-			c.takes(unix.ECONNRESET)
-			p.heal()
-			s.close()
-		}, map[conn.Dir]fate{conn.Out: reset, conn.In: left}},
-		{"taken: reset after the peer's FIN", func(p *pair) {
-			c, s := p.open()
-			s.must("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
-			s.reaches(conn.FinWait2) // its FIN is acknowledged
-			p.reject("tcp reset")
-			c.send(3)
-			c.takes(unix.EPIPE)
-			p.heal()
-			s.close()
-		}, map[conn.Dir]fate{conn.Out: closes(conn.ResetRemote, 0, unix.EPIPE), conn.In: closes(conn.FinLocal, 0, 0)}},
-		{"taken: reset after its own FIN", func(p *pair) {
-			c, s := p.open()
-			c.must("shutdown", unix.Shutdown(c.fd, unix.SHUT_WR))
-			s.abort()
-			c.takes(unix.ECONNRESET)
-		}, map[conn.Dir]fate{conn.Out: reset, conn.In: closes(conn.ResetLocal, conn.Linger, 0)}},
-		{"taken: refused", func(p *pair) {
-			p.lose() // the first answer would come while connect() has the socket locked
-			c := p.begin(9)
-			p.heal()
-			c.takes(unix.ECONNREFUSED)
-		}, map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 1)}},
-		{"taken: SYNs unanswered", func(p *pair) {
-			p.sysctl("tcp_syn_retries", "1")
-			p.sysctl("tcp_syn_linear_timeouts", "0")
-			p.lose()
-			p.begin(p.l.port()).takes(unix.ETIMEDOUT)
-		}, map[conn.Dir]fate{conn.Out: fails(conn.Timeout, 0, unix.ETIMEDOUT, 1)}},
 		{"refused", func(p *pair) { p.fails(9, unix.ECONNREFUSED) },
 			map[conn.Dir]fate{conn.Out: fails(conn.Refused, 0, unix.ECONNREFUSED, 0)}},
 		{"refused by a firewall", func(p *pair) {
@@ -315,7 +239,12 @@ func TestEnds(t *testing.T) {
 			hold.bind(30000)
 			p.fails(p.l.port(), unix.EADDRNOTAVAIL)
 		}, map[conn.Dir]fate{conn.Out: fails(conn.Aborted, conn.NoPort, unix.EADDRNOTAVAIL, 0)}},
-	} {
+	})
+}
+
+func makeEnds(t *testing.T, ends []ending) {
+	t.Helper()
+	for _, e := range ends {
 		t.Run(e.name, func(t *testing.T) {
 			ns := testkit.NetNS(t)
 			w := watch(t, conn.Config{TCP: true})
