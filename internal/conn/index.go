@@ -88,6 +88,13 @@ func (x *Index) put(e uint64) {
 	x.entries[i] = e
 }
 
+// Move notes that id, if it is known, is kept elsewhere from now on; it still is where it was.
+func (x *Index) Move(id ID, to uint32) {
+	if i, known := x.find(id); known {
+		x.entries[i] = x.entries[i]>>32<<32 | uint64(to+1)
+	}
+}
+
 // Remove forgets id, if it is known, and closes the hole: what follows may have been put
 // there because its own place was taken.
 func (x *Index) Remove(id ID) {

@@ -23,6 +23,11 @@ func TestIndex(t *testing.T) {
 			t.Fatalf("step %d: %v is at %d (%v), want %d (%v)", n, id, at, known, was, there)
 		}
 		switch {
+		case known && len(free) > 0 && rng.IntN(4) == 0:
+			ids[free[0]] = id
+			x.Move(id, free[0])
+			ids[at] = conn.ID{}
+			want[id], free = free[0], append(free[1:], at)
 		case rng.IntN(2) == 0:
 			x.Remove(id)
 			if known {
@@ -30,6 +35,8 @@ func TestIndex(t *testing.T) {
 				free = append(free, at)
 			}
 			delete(want, id)
+		case !known && rng.IntN(8) == 0:
+			x.Move(id, 1)
 		case !known && len(free) > 0:
 			at, free = free[0], free[1:]
 			ids[at] = id

@@ -48,9 +48,9 @@ func TestRestForMinis(t *testing.T) {
 		{conn.TimeWaitSerial, []time.Duration{0}, 100 * time.Millisecond, 30 * time.Second},
 		{0, []time.Duration{0}, 5 * time.Millisecond, 1500 * time.Millisecond},
 	} {
-		p := &socketPass{walk: walk{share: costShare}, minis: map[conn.ID]sighting{}}
+		p := &socketPass{walk: walk{share: costShare}, minis: newMinis()}
 		for i, age := range c.ages {
-			p.minis[conn.ID{Cookie: uint64(i + 1), Serial: c.serial}] = sighting{since: now - int64(age)}
+			p.minis.add(mini{id: conn.ID{Cookie: uint64(i + 1), Serial: c.serial}, since: now - int64(age)})
 		}
 		if got := time.Duration(p.restForMinis(int64(c.cost), now)); got != c.rest {
 			t.Errorf("after a pass of %v, minis %v old (serial %x): the next waits %v, want %v", c.cost, c.ages, c.serial, got, c.rest)
@@ -109,7 +109,7 @@ func TestSomeNamespaces(t *testing.T) {
 	p.ask(&conn.Conn{SYNQueue: 1, NetNS: own})
 	is("a listener has connections in their handshake", p, here)
 	p = begin()
-	p.minis[conn.ID{Cookie: 1}] = sighting{netns: own}
+	p.minis.add(mini{id: conn.ID{Cookie: 1}, netns: own})
 	is("there is a mini", p, here)
 	p.missed(&conn.Loss{RingFull: 1})
 	is("something was lost", p, nil)

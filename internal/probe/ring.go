@@ -52,7 +52,7 @@ func (r *ring) add(raw []byte, _ uint64) {
 		return
 	}
 	if n := len(r.queue); n == cap(r.queue) { // append would copy a long queue four times as it grows
-		r.queue = slices.Grow(r.queue, max(n, 64))
+		r.queue = slices.Grow(r.queue, max(n/2, 64))
 	}
 	r.queue = append(r.queue, conn.Conn{})
 	c := &r.queue[len(r.queue)-1]
@@ -95,19 +95,14 @@ func (r *ring) takeCgroups(dst []conn.Cgroup) []conn.Cgroup {
 	return dst
 }
 
-// take empties the kernel's ring, appends the connections that ended since the last
-// call to dst, and says how many rows were lost here so far. An empty dst is the next queue.
-func (r *ring) take(dst []conn.Conn) ([]conn.Conn, uint64, error) {
-	err := r.empty()
+// take empties the kernel's ring, returns the connections that ended since the last call,
+// and says how many rows were lost here so far. next, empty, is the queue from now on.
+func (r *ring) take(next []conn.Conn) (ended []conn.Conn, lost uint64, err error) {
+	err = r.empty()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(dst) == 0 {
-		dst, r.queue = r.queue, dst
-		return dst, r.lost, err
-	}
-	dst = append(dst, r.queue...)
-	r.queue = emptied(r.queue)
-	return dst, r.lost, err
+	ended, r.queue = r.queue, next
+	return ended, r.lost, err
 }
 
 // ownTotals appends what was lost here, by owner and remote.

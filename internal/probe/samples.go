@@ -19,6 +19,8 @@ type sampler struct {
 	*Probe
 	out     conn.Sample
 	tick    uint64
+	conns   room              // of out.Conns
+	closed  room              // of out.Closed and the ring's queue, which change hands
 	unowned map[uint32]orphan // live connections without an owner, by slot
 	rest    time.Duration     // how long those that stand still wait for the next search
 	again   int64             // monotonic ns of that search
@@ -81,7 +83,7 @@ func (s *sampler) take() error {
 	mono := monotonic()
 	s.tick++
 	s.out.Time, s.out.Mono = now.UTC(), mono
-	s.out.Conns, s.out.Closed, s.out.Gone = emptied(s.out.Conns), emptied(s.out.Closed), s.out.Gone[:0]
+	s.out.Conns, s.out.Closed, s.out.Gone = s.conns.next(s.out.Conns), s.closed.next(s.out.Closed), s.out.Gone[:0]
 	if s.began {
 		s.out.Faults = s.out.Faults[:0] // the first has those of its preparation
 	}
@@ -114,15 +116,6 @@ func (s *sampler) take() error {
 	s.loss()
 	s.began = true
 	return nil
-}
-
-// emptied is a list for the next rows. The memory of a storm that is over, such as the
-// first tick, goes back.
-func emptied(rows []conn.Conn) []conn.Conn {
-	if cap(rows) > 4096 && len(rows) < cap(rows)/8 {
-		return nil
-	}
-	return rows[:0]
 }
 
 // takeTCP fails where the first sweep does, without which there is nothing.

@@ -51,7 +51,7 @@ type socketPass struct {
 	ends, full uint64 // connections that ended and found no room on their way, and that came and found no slot
 	slotless   slotless
 
-	minis            map[conn.ID]sighting
+	minis            *minis
 	left, leftBefore map[uint64]heir // by cookie: connections that ended since the last pass, and the one before
 	round            uint64
 }
@@ -60,7 +60,7 @@ func newSocketPass(older *ebpf.Variable, it *link.Iter, calm bool) *socketPass {
 	return &socketPass{
 		walk:       newWalk(it, true, calm),
 		older:      older,
-		minis:      map[conn.ID]sighting{},
+		minis:      newMinis(),
 		wanted:     map[uint32]struct{}{},
 		left:       map[uint64]heir{},
 		leftBefore: map[uint64]heir{},
@@ -91,12 +91,7 @@ func (p *socketPass) run(limit int, conns []conn.Conn, gone []conn.ID) ([]conn.C
 	if err != nil {
 		return conns, gone, err
 	}
-	for id, seen := range p.minis {
-		if seen.round != p.round {
-			delete(p.minis, id)
-			gone = append(gone, id)
-		}
-	}
+	gone = p.minis.keep(p.round, gone)
 	clear(p.leftBefore)
 	p.left, p.leftBefore = p.leftBefore, p.left
 	p.rest(cost, some == nil, !ended && len(conns)+len(gone) == known)
@@ -115,7 +110,7 @@ func (p *socketPass) rest(cost int64, whole, quiet bool) {
 	if quiet {
 		next = p.nextWhole
 	}
-	if quiet && len(p.minis) > 0 {
+	if quiet && len(p.minis.rows) > 0 {
 		next = now + p.restForMinis(cost, now)
 	}
 	p.soon, p.next = now+rest, max(min(next, p.nextWhole), now+rest)
@@ -124,8 +119,8 @@ func (p *socketPass) rest(cost int64, whole, quiet bool) {
 // restForMinis is how long to wait after a pass that took cost and found only the minis that were there.
 func (p *socketPass) restForMinis(cost, now int64) int64 {
 	rest, first := miniRest*p.share*cost, now+longestMinis
-	for id, seen := range p.minis {
-		if id.Serial != conn.TimeWaitSerial {
+	for _, seen := range p.minis.rows {
+		if seen.id.Serial != conn.TimeWaitSerial {
 			return rest
 		}
 		first = min(first, seen.since+timeWaitLen)
@@ -143,7 +138,7 @@ func (p *socketPass) some() map[uint64]string {
 	if p.whole || p.slotless.any() || p.began >= p.nextWhole {
 		return nil
 	}
-	for _, seen := range p.minis {
+	for _, seen := range p.minis.rows {
 		p.wanted[seen.netns] = struct{}{}
 	}
 	some := map[uint64]string{}
