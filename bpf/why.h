@@ -78,6 +78,7 @@ static __always_inline int error_of(struct sock *sk, struct tcp_sock *tp, __u8 l
 	case TCP_FIN_WAIT2:
 		if (sk->sk_shutdown & RCV_SHUTDOWN)
 			return 0; /* on its way to time-wait (tcp_fin) */
+		break;
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 	case TCP_SYN_SENT:
