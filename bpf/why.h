@@ -104,9 +104,8 @@ static __always_inline __u8 why_ended(struct sock *sk, struct tcp_sock *tp, __u8
 	if (last == TCP_LISTEN)
 		return WHY_UNKNOWN;
 	if (last == TCP_SYN_SENT) /* inet_hash_connect; a port that is given back stays in inet_sport */
-		return !err && sk->sk_lock.owned && !BPF_CORE_READ((struct inet_sock *)sk, inet_sport) ?
-			       WHY_NO_PORT :
-			       WHY_UNKNOWN;
+		return !err && sk->sk_lock.owned && !BPF_CORE_READ((struct inet_sock *)sk, inet_sport) ? WHY_NO_PORT :
+													 WHY_UNKNOWN;
 	switch (err) {
 	case 0:
 		return unanswered || last == TCP_ESTABLISHED || last == TCP_CLOSE_WAIT ? why_reset(sk, tp, last) :
