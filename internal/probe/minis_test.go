@@ -66,3 +66,47 @@ func TestMinis(t *testing.T) {
 		t.Errorf("%d and %d are left", len(m.rows), m.index.Len())
 	}
 }
+
+// TestMiniPasses has passes over small sockets: each is told when it comes, when its owner or
+// its state is new, and when it went, and not in between.
+func TestMiniPasses(t *testing.T) {
+	p := &socketPass{minis: newMinis(), left: map[uint64]heir{}, leftBefore: map[uint64]heir{}}
+	socket := func(cookie uint64, state conn.State) *tcptopMini {
+		return &tcptopMini{Cookie: cookie, State: uint8(state)}
+	}
+	pass := func(what string, sockets []*tcptopMini, told []uint64, went ...uint64) (conns []conn.Conn) {
+		t.Helper()
+		p.round++
+		for _, m := range sockets {
+			conns = p.addMini(m, 2, conns)
+		}
+		var cookies, gone []uint64
+		for _, c := range conns {
+			cookies = append(cookies, c.ID.Cookie)
+		}
+		for _, id := range p.minis.keep(p.round, nil) {
+			gone = append(gone, id.Cookie)
+		}
+		if !slices.Equal(cookies, told) || !slices.Equal(gone, went) {
+			t.Errorf("%s: told of %v, want %v; %v went, want %v", what, cookies, told, gone, went)
+		}
+		return conns
+	}
+	one, two, three := socket(1, conn.TimeWait), socket(2, conn.TimeWait), socket(3, conn.TimeWait)
+	both := []*tcptopMini{one, two}
+	pass("new", both, []uint64{1, 2})
+	pass("there", both, nil)
+	pass("still there", both, nil)
+	pass("one too many", []*tcptopMini{one, two, three}, nil)
+	p.left[2] = heir{owner: conn.Owner{PID: 7}, uid: 8}
+	if c := pass("an owner", both, []uint64{2}); len(c) == 1 && (c[0].Owner.PID != 7 || c[0].UID != 8) {
+		t.Errorf("it is %+v", c[0])
+	}
+	clear(p.left)
+	pass("known by then", both, nil)
+	pass("one went", both[:1], nil, 2)
+	pass("a handshake", []*tcptopMini{one, socket(4, conn.SynRecv)}, []uint64{4})
+	p.grown(conn.ID{Cookie: 4})
+	pass("grown", both[:1], nil)
+	pass("all went", nil, nil, 1)
+}
