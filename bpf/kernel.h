@@ -275,7 +275,7 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	struct request_sock_queue icsk_accept_queue;
-	struct timer_list icsk_keepalive_timer; /* 6.19, and the later 6.1 and 6.12 */
+	struct timer_list icsk_keepalive_timer; /* after 6.18, and the later 6.1 and 6.12 */
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
 	__u8 icsk_pending; /* which timer will fire next; 0 from when it does */

@@ -64,7 +64,7 @@ static __always_inline bool timer_fired(struct sock *sk, struct tcp_sock *tp)
 /*
  * The error that ends a connection. Who asks a socket for its error (SO_ERROR) takes it
  * away, without the socket's lock, and so perhaps between where the kernel sets it and
- * here: up to 6.9 it wakes the program in between. A live socket that ends in softirq
+ * here: older ones, as 6.6, wake the program in between. A live socket that ends in softirq
  * had one: its timer's, or that of a reset.
  */
 static __always_inline int error_of(struct sock *sk, struct tcp_sock *tp, __u8 last)

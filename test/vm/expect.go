@@ -51,7 +51,7 @@ func limits() []limit {
 		},
 		{
 			on:    []string{"6.18"},
-			lacks: `tt_(destroy_sock|set_state): .*"tcp_sock"\[0:0:3:0:0\].*`, // keepalive's own timer: since 6.19, and in the later 6.1 and 6.12; asked for before it is read
+			lacks: `tt_(destroy_sock|set_state): .*"tcp_sock"\[0:0:3:0:0\].*`, // keepalive's own timer: after 6.18, and in the later 6.1 and 6.12; asked for before it is read
 		},
 		{
 			// The kernel runs no hook for events that come while a program is preempted in the
