@@ -43,6 +43,8 @@ func run(kernel, unit, race bool) error {
 	flags := []string{"test", "-json"}
 	if race {
 		flags = append(flags, "-race")
+	} else if err := os.Setenv("CGO_ENABLED", "0"); err != nil { // as it is shipped
+		return err
 	}
 	serial := append(slices.Clone(flags), "-p=1", "-count=1")
 	if kernel && os.Geteuid() != 0 {

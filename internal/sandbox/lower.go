@@ -44,6 +44,7 @@ func Setuid() error {
 // Lower puts borrowed capabilities out of force in every thread, so that what is opened from
 // now on is opened as the user, and returns what puts them in force again.
 func Lower() (raise func() error, _ error) {
+	defer keepWatch()()
 	own, err := cap.GetPID(0)
 	if err != nil {
 		return nil, fmt.Errorf("read own capabilities: %w", err)
@@ -56,6 +57,7 @@ func Lower() (raise func() error, _ error) {
 		return nil, fmt.Errorf("lower capabilities: %w", err)
 	}
 	return func() error {
+		defer keepWatch()()
 		if err := own.SetProc(); err != nil {
 			return fmt.Errorf("raise capabilities: %w", err)
 		}

@@ -40,6 +40,7 @@ func (e *LackingError) Error() string {
 // Enter confines this process: all threads, those that are still to come as well. What
 // the kernel has nothing for is in Held, or with Strict a *LackingError.
 func Enter(cfg Config) (Held, error) {
+	defer keepWatch()()
 	// First of all: the other two ask for it (seccomp(2), landlock(7)). Since 3.5.
 	if _, err := cap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return Held{}, fmt.Errorf("give up new privileges: %w", err)

@@ -182,9 +182,27 @@ func (p *program) until(limit time.Duration, cond func([]record) error) {
 		case <-p.done:
 			p.t.Fatalf("tcptop ended (%v), and: %v", p.err, err)
 		case <-end.C:
-			p.t.Fatalf("not within %v: %v", limit, err)
+			p.t.Fatalf("not within %v: %v\n%s", limit, err, p.autopsy())
 		}
 	}
+}
+
+// autopsy ends tcptop and returns what it wrote on stderr, at last where Go says that each
+// of its goroutines is.
+func (p *program) autopsy() string {
+	p.mu.Lock()
+	said := fmt.Sprintf("%s, of which %d rows came:\n", p.cmd, len(p.rows))
+	p.mu.Unlock()
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return said + err.Error()
+	}
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		return said + "no SIGQUIT ends it"
+	}
+	_ = p.cmd.Wait()
+	return said + p.stderr.String()
 }
 
 // stop ends tcptop as Ctrl-C does and returns all its rows.
