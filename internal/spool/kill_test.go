@@ -66,7 +66,7 @@ func TestKill(t *testing.T) {
 	var truth flow.Moved
 	torn, random := uint64(0), rand.New(rand.NewPCG(1, 2))
 	for range 12 {
-		put, putting := runChild(t, dir, e, time.Duration(20+random.IntN(60))*time.Millisecond)
+		put, putting := runChild(t, dir, e, 40+random.IntN(200))
 		s := open(t, Config{Dir: dir, MaxSize: 1 << 30})
 		torn += s.Stats().Torn
 		s.Put(records.NewHost().Interval()) // says what was refused and not told of yet
@@ -94,8 +94,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d torn segments, %d records twice, dropped %+v", torn, e.Twice, e.Reasons)
 }
 
-// runChild lets the child work for so long and kills it.
-func runChild(t *testing.T, dir string, e *records.Engine, d time.Duration) (put, putting flow.Moved) {
+// runChild lets the child work until it has said so many lines and kills it.
+func runChild(t *testing.T, dir string, e *records.Engine, lines int) (put, putting flow.Moved) {
 	t.Helper()
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), childDir+"="+dir)
@@ -108,8 +108,7 @@ func runChild(t *testing.T, dir string, e *records.Engine, d time.Duration) (put
 		t.Fatal(err)
 	}
 	r := bufio.NewReader(out)
-	var end <-chan time.Time
-	for killed := false; ; {
+	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF {
 			break
@@ -126,16 +125,8 @@ func runChild(t *testing.T, dir string, e *records.Engine, d time.Duration) (put
 		default:
 			e.Insert(t, said.Lines)
 		}
-		if end == nil {
-			end = time.After(d)
-		}
-		select {
-		case <-end:
-			if !killed {
-				killed = true
-				_ = c.Process.Kill()
-			}
-		default:
+		if n == lines {
+			_ = c.Process.Kill()
 		}
 	}
 	_ = c.Wait()
