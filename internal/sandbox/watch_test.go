@@ -16,11 +16,11 @@ import (
 // the next timer, here the limit; with cgo it is C that makes them, and stops no world.
 func TestKeepWatch(t *testing.T) {
 	const waiting, calls, limit = 4, 20000, 50 * time.Second
+	defer keepWatch()() // until the end: setting GOMAXPROCS stops the world, too
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(waiting))
 	for range waiting {
 		waits(t)
 	}
-	defer keepWatch()()
 	failed := make(chan error, 1)
 	go func() { failed <- everywhere(calls) }()
 	select {
